@@ -1,0 +1,89 @@
+/**
+ * The deployment transaction: put a key, a certificate and its chain into service on this host, or put everything back.
+ *
+ *     lock; check that key, leaf, chain and names belong together; same content in place and served -> success;
+ *     journal; stage a new generation; swap by one rename of its link; validate; activate; probe;
+ *     on failure link the previous generation again, activate again, report both.
+ *
+ * Killed at any instruction, a server that starts, reloads or runs sees the old pair or the new pair, never a mix; the next
+ * certctl_deploy_recover() finishes or undoes from the journal.
+ */
+#ifndef CERTCTL_DEPLOY_H
+#define CERTCTL_DEPLOY_H
+
+#include <certctl/target.h>
+#include <certctl/x509.h>
+
+struct certctl_connector;
+
+/** What this host permits, from the worker's own configuration; the control plane cannot change it. */
+struct certctl_deploy_policy {
+	const char *const *paths;           /* files may be written at or below these; NULL-terminated */
+	const char *const *const *commands; /* rows as in certctl_command_is_allowed(); NULL-terminated */
+};
+
+struct certctl_deployer_options {
+	const char *state_dir; /* journal, lock and generations; 0700, made when missing */
+	struct certctl_deploy_policy policy;
+	int64_t rollback_hours; /* how long the previous generation and key stay; 0: until the new one is served */
+	const struct certctl_clock *clock; /* NULL: the system's */
+};
+
+/** One a host.  Not thread-safe: deployments of one host run one after the other. */
+struct certctl_deployer;
+int certctl_deployer_new(TALLOC_CTX *mem, const struct certctl_deployer_options *options, struct certctl_deployer **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** One certificate for one target. */
+struct certctl_deployment {
+	const char *id;      /* the job; the same id again is a repeat */
+	const char *binding; /* stable name of (certificate, target): owns the generations */
+	struct certctl_connector *target; /* its plugin, for plan and the optional operations */
+	const json_t *item;  /* binding options; NULL: none */
+	const struct certctl_bundle *bundle;
+	const struct certctl_key *key;
+	int64_t sequence;    /* of the version: a target never goes back to an older one unless is_rollback */
+	bool is_rollback;
+};
+
+enum certctl_deploy_outcome {
+	CERTCTL_DEPLOY_COMPLETED = 1, /* in place, activated, and served where a probe exists */
+	CERTCTL_DEPLOY_UNCHANGED,     /* was in place and served already */
+	CERTCTL_DEPLOY_ROLLED_BACK,   /* failed; the previous pair is in place, activated and served again */
+	CERTCTL_DEPLOY_BROKEN,        /* failed, and putting back failed too: both reasons are there */
+	CERTCTL_DEPLOY_REFUSED,       /* nothing was touched */
+};
+/** One step as it went, for the report an operator reads. */
+struct certctl_deploy_step {
+	const char *name;   /* "check" "stage" "swap" "validate" "activate" "probe" "restore" "reactivate" "reprobe" */
+	bool ok;
+	const char *detail; /* output of the command, fingerprint seen; may be "" */
+	int64_t elapsed_ms;
+};
+struct certctl_deploy_report {
+	enum certctl_deploy_outcome outcome;
+	bool verified;                 /* a probe saw the new fingerprint */
+	const char *served_fingerprint; /* what the probe saw last; NULL: no probe */
+	const struct certctl_deploy_step *const *steps; /* NULL-terminated */
+	struct certctl_error error;    /* why, unless COMPLETED or UNCHANGED */
+};
+
+/**
+ * Deploy all of them: each is staged, swapped and validated on its own, a bad one goes back alone; equal activate steps run once;
+ * then each is probed.
+ * @param ret_reports  one a deployment, in their order, on `mem`; also filled when the call returns an error
+ * @return 0 when every outcome is COMPLETED or UNCHANGED, otherwise the first error
+ */
+int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem, const struct certctl_deployment *const *deployments,
+	struct certctl_deploy_report **ret_reports, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Finish or undo what a crash left; run before the first deployment.  `each` is told what was done about which job. */
+int certctl_deploy_recover(struct certctl_deployer *deployer,
+	void (*each)(void *arg, const char *deployment_id, const struct certctl_deploy_report *report), void *arg,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Unlink previous generations whose rollback time is over.  `ret_next_unix_s`: when to come again; 0: nothing left. */
+int certctl_deploy_expire(struct certctl_deployer *deployer, int64_t *ret_next_unix_s, struct certctl_error *err)
+	CERTCTL_CHECKED;
+
+#endif

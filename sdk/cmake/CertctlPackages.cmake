@@ -1,0 +1,1 @@
+# Packages are declared here (one .deb a component).

@@ -1,0 +1,1 @@
+#include <certctl/http.h>
