@@ -101,6 +101,13 @@ CERTCTL_EXTERN_C CERTCTL_API const struct certctl_plugin *certctl_plugin(void);
 
 struct certctl_challenge;
 
+/* clang knows the attribute for functions only. */
+#ifdef __clang__
+#define CERTCTL_SENTINEL_MEMBER
+#else
+#define CERTCTL_SENTINEL_MEMBER __attribute__((sentinel))
+#endif
+
 /**
  * What the host offers to an operation.  Each call gets its own, valid until the call returns; a plugin may hand it to threads
  * of its own that end before the call does.  Functions may be called from any such thread.  Ask CERTCTL_HAS before you
@@ -113,7 +120,7 @@ struct certctl_host {
 
 	/** A record of this instance's log, at debug to warning; pairs of key and value, ended by NULL.  Cut at 4 KiB. */
 	void (*log)(const struct certctl_host *host, enum certctl_log_level level, const char *event, ...)
-		__attribute__((sentinel));
+		CERTCTL_SENTINEL_MEMBER;
 	/** The time that decisions take, in seconds since the epoch. */
 	int64_t (*now_s)(const struct certctl_host *host);
 	/** Has the caller given up?  Ask in every long wait; then return CANCELLED. */
