@@ -36,13 +36,13 @@ int certctl_deployer_new(TALLOC_CTX *mem, const struct certctl_deployer_options 
 
 /** One certificate for one target. */
 struct certctl_deployment {
-	const char *id;      /* the job; the same id again is a repeat */
-	const char *binding; /* stable name of (certificate, target): owns the generations */
+	const char *id;                   /* the job; the same id again is a repeat */
+	const char *binding;              /* stable name of (certificate, target): owns the generations */
 	struct certctl_connector *target; /* its plugin, for plan and the optional operations */
-	const json_t *item;  /* binding options; NULL: none */
+	const json_t *item;               /* binding options; NULL: none */
 	const struct certctl_bundle *bundle;
 	const struct certctl_key *key;
-	int64_t sequence;    /* of the version: a target never goes back to an older one unless is_rollback */
+	int64_t sequence; /* of the version: a target never goes back to an older one unless is_rollback */
 	bool is_rollback;
 };
 
@@ -55,17 +55,17 @@ enum certctl_deploy_outcome {
 };
 /** One step as it went, for the report an operator reads. */
 struct certctl_deploy_step {
-	const char *name;   /* "check" "stage" "swap" "validate" "activate" "probe" "restore" "reactivate" "reprobe" */
+	const char *name; /* "check" "stage" "swap" "validate" "activate" "probe" "restore" "reactivate" "reprobe" */
 	bool ok;
 	const char *detail; /* output of the command, fingerprint seen; may be "" */
 	int64_t elapsed_ms;
 };
 struct certctl_deploy_report {
 	enum certctl_deploy_outcome outcome;
-	bool verified;                 /* a probe saw the new fingerprint */
-	const char *served_fingerprint; /* what the probe saw last; NULL: no probe */
+	bool verified;                                  /* a probe saw the new fingerprint */
+	const char *served_fingerprint;                 /* what the probe saw last; NULL: no probe */
 	const struct certctl_deploy_step *const *steps; /* NULL-terminated */
-	struct certctl_error error;    /* why, unless COMPLETED or UNCHANGED */
+	struct certctl_error error;                     /* why, unless COMPLETED or UNCHANGED */
 };
 
 /**
@@ -74,8 +74,9 @@ struct certctl_deploy_report {
  * @param ret_reports  one a deployment, in their order, on `mem`; also filled when the call returns an error
  * @return 0 when every outcome is COMPLETED or UNCHANGED, otherwise the first error
  */
-int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem, const struct certctl_deployment *const *deployments,
-	struct certctl_deploy_report **ret_reports, struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem,
+	const struct certctl_deployment *const *deployments, struct certctl_deploy_report **ret_reports,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Finish or undo what a crash left; run before the first deployment.  `each` is told what was done about which job. */
 int certctl_deploy_recover(struct certctl_deployer *deployer,
@@ -83,7 +84,7 @@ int certctl_deploy_recover(struct certctl_deployer *deployer,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Unlink previous generations whose rollback time is over.  `ret_next_unix_s`: when to come again; 0: nothing left. */
-int certctl_deploy_expire(struct certctl_deployer *deployer, int64_t *ret_next_unix_s, struct certctl_error *err)
-	CERTCTL_CHECKED;
+int certctl_deploy_expire(struct certctl_deployer *deployer, int64_t *ret_next_unix_s,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

@@ -18,12 +18,13 @@
 struct certctl_pool;
 
 struct certctl_pool_options {
-	const char *const *plugin_dirs; /* searched in order, NULL-terminated; root's (or ours) and writable by nobody else */
-	const char *const *enabled;     /* "issuer/local-ca" ...; NULL: every plugin that is there */
-	const char *host_program;       /* path of certctl-plugin-host */
-	const char *cache_dir;          /* where descriptions are kept by file hash; NULL: in memory only */
-	uint32_t hosts_max;             /* 0: 64 */
-	int32_t idle_s;                 /* a host unused that long stops; 0: 300 */
+	const char *const
+		*plugin_dirs; /* searched in order, NULL-terminated; root's (or ours) and writable by nobody else */
+	const char *const *enabled; /* "issuer/local-ca" ...; NULL: every plugin that is there */
+	const char *host_program;   /* path of certctl-plugin-host */
+	const char *cache_dir;      /* where descriptions are kept by file hash; NULL: in memory only */
+	uint32_t hosts_max;         /* 0: 64 */
+	int32_t idle_s;             /* a host unused that long stops; 0: 300 */
 	/** Log records of plugins, with instance and plugin among the pairs; NULL: certctl_log. */
 	void (*log)(void *arg, enum certctl_log_level level, const char *event, const char *const *pairs, size_t count);
 	void *arg;
@@ -42,7 +43,7 @@ struct certctl_description {
 	size_t config_size, item_size;
 	uint32_t needs, caps, concurrency;
 	char **operations; /* names of those that are set, NULL-terminated */
-	json_t *json;      /* all of it, with JSON Schemas and what is enforced: `certctl-plugin describe --json`, the API */
+	json_t *json; /* all of it, with JSON Schemas and what is enforced: `certctl-plugin describe --json`, the API */
 };
 /** NOT_FOUND (names the directories), INVALID or UNSUPPORTED with the true reason the plugin was refused. Owned by the pool. */
 int certctl_plugin_describe(struct certctl_pool *pool, enum certctl_plugin_kind kind, const char *id,
@@ -52,7 +53,8 @@ int certctl_plugin_describe_file(struct certctl_pool *pool, const char *path, co
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** Every plugin in the directories, good or refused: `each` gets a description or the error.  Duplicates are errors. */
 int certctl_plugins_list(struct certctl_pool *pool,
-	void (*each)(void *arg, const char *file, const struct certctl_description *description, const struct certctl_error *why),
+	void (*each)(void *arg, const char *file, const struct certctl_description *description,
+		const struct certctl_error *why),
 	void *arg, struct certctl_error *err) CERTCTL_CHECKED;
 
 /* --- An instance --------------------------------------------------------------------------------------------------- */
@@ -61,11 +63,12 @@ int certctl_plugins_list(struct certctl_pool *pool,
 struct certctl_connector;
 
 struct certctl_connector_options {
-	const char *name;                           /* "issuers/corp", for messages and logs */
+	const char *name; /* "issuers/corp", for messages and logs */
 	const struct certctl_description *description;
-	const json_t *config;                       /* as written, secrets resolved to literals; validated here */
-	const char *const *const *commands;         /* allow-list rows of the runner, NULL-terminated; NULL: none */
-	const char *const *extra_read_paths;        /* opened in the sandbox beside the plugin's own; NULL-terminated; may be NULL */
+	const json_t *config;               /* as written, secrets resolved to literals; validated here */
+	const char *const *const *commands; /* allow-list rows of the runner, NULL-terminated; NULL: none */
+	const char *const
+		*extra_read_paths; /* opened in the sandbox beside the plugin's own; NULL-terminated; may be NULL */
 };
 int certctl_connector_new(TALLOC_CTX *mem, struct certctl_pool *pool, const struct certctl_connector_options *options,
 	struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
@@ -108,15 +111,17 @@ int certctl_connector_call(struct certctl_connector *connector, const char *oper
 
 /* Typed calls: one an operation, in issuer.h's, target.h's and notifier.h's terms.  Outputs on `mem`. Item options are JSON,
  * as the profile, binding or route has them; NULL: none. `call` may be NULL. */
-int certctl_connector_test(struct certctl_connector *connector, const struct certctl_call *call, struct certctl_error *err)
-	CERTCTL_CHECKED;
+int certctl_connector_test(struct certctl_connector *connector, const struct certctl_call *call,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_connector_info(struct certctl_connector *connector, const struct certctl_call *call, TALLOC_CTX *mem,
 	struct certctl_info *ret, struct certctl_error *err) CERTCTL_CHECKED;
 
 int certctl_issuer_issue(struct certctl_connector *connector, const struct certctl_order *order, const json_t *item,
-	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_issued *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_issued *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_issuer_find(struct certctl_connector *connector, const struct certctl_order *order, const json_t *item,
-	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_issued *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_issued *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_issuer_abandon(struct certctl_connector *connector, const struct certctl_order *order, const json_t *item,
 	const struct certctl_call *call, struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_issuer_revoke(struct certctl_connector *connector, const char *certificate_pem, int reason,
@@ -124,21 +129,25 @@ int certctl_issuer_revoke(struct certctl_connector *connector, const char *certi
 int certctl_issuer_chain(struct certctl_connector *connector, const struct certctl_call *call, TALLOC_CTX *mem,
 	const char **ret_pem, struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_issuer_renewal_window(struct certctl_connector *connector, const char *certificate_pem,
-	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_renewal_window *ret, struct certctl_error *err)
-	CERTCTL_CHECKED;
+	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_renewal_window *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 int certctl_target_plan(struct certctl_connector *connector, const struct certctl_bundle *bundle, const json_t *item,
-	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_plan *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_plan *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_target_validate(struct certctl_connector *connector, const struct certctl_bundle *bundle,
 	const struct certctl_plan *plan, const struct certctl_call *call, struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_target_activate(struct certctl_connector *connector, const struct certctl_bundle *const *bundles,
-	const struct certctl_plan *const *plans, const struct certctl_call *call, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_plan *const *plans, const struct certctl_call *call,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_target_served(struct certctl_connector *connector, const struct certctl_bundle *bundle, const json_t *item,
-	const struct certctl_call *call, TALLOC_CTX *mem, const char **ret_fingerprint, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_call *call, TALLOC_CTX *mem, const char **ret_fingerprint,
+	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_target_inventory(struct certctl_connector *connector, const struct certctl_call *call, TALLOC_CTX *mem,
 	const struct certctl_inventory_item *const **ret, struct certctl_error *err) CERTCTL_CHECKED;
 
-int certctl_notifier_send(struct certctl_connector *connector, const struct certctl_message *message, const json_t *item,
-	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_receipt *ret, struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_notifier_send(struct certctl_connector *connector, const struct certctl_message *message,
+	const json_t *item, const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_receipt *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

@@ -52,7 +52,8 @@ const char *test_temporary_dir(void)
 	if (!temporary[0]) {
 		const char *base = getenv("TMPDIR");
 
-		snprintf(temporary, sizeof(temporary), "%s/certctl-test-XXXXXX", base && strlen(base) < 32 ? base : "/tmp");
+		snprintf(temporary, sizeof(temporary), "%s/certctl-test-XXXXXX",
+			base && strlen(base) < 32 ? base : "/tmp");
 		if (!mkdtemp(temporary))
 			abort();
 		temporary_owner = getpid();

@@ -15,7 +15,10 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-#define TEST(function) { #function, function }
+#define TEST(function)                                                                                                 \
+	{                                                                                                              \
+#function, function                                                                                    \
+	}
 extern const struct test tests[];
 
 /** The build tree and the source tree, from CERTCTL_BUILD and CERTCTL_SOURCE. */

@@ -16,20 +16,20 @@ extern "C" {
 struct certctl_certificate_template {
 	const unsigned char *serial; /* unsigned big-endian, 1 to 20 octets, positive */
 	size_t serial_len;
-	const char *common_name;  /* NULL: none */
-	const char *organization; /* NULL: none */
-	const char *subject;      /* RFC 4514, instead of the two above; NULL: from them */
+	const char *common_name;                 /* NULL: none */
+	const char *organization;                /* NULL: none */
+	const char *subject;                     /* RFC 4514, instead of the two above; NULL: from them */
 	const struct certctl_name *const *names; /* subjectAltName; canonical, NULL-terminated; may be NULL for a CA */
 	int64_t not_before_unix_s, not_after_unix_s;
-	struct certctl_bytes public_key; /* SubjectPublicKeyInfo */
-	uint32_t key_usage;              /* enum certctl_key_usage */
+	struct certctl_bytes public_key;       /* SubjectPublicKeyInfo */
+	uint32_t key_usage;                    /* enum certctl_key_usage */
 	const char *const *extended_key_usage; /* OIDs, NULL-terminated; may be NULL */
 	bool must_staple;
 	bool is_ca;
-	int path_length;          /* of a CA; -1: none */
+	int path_length;                                 /* of a CA; -1: none */
 	const char *crl_url, *ocsp_url, *ca_issuers_url; /* NULL: extension left out */
-	const char *const *policy_oids;  /* NULL-terminated; may be NULL */
-	const char *const *permitted_dns; /* name constraints of a CA, NULL-terminated; may be NULL */
+	const char *const *policy_oids;                  /* NULL-terminated; may be NULL */
+	const char *const *permitted_dns;                /* name constraints of a CA, NULL-terminated; may be NULL */
 	const char *const *excluded_dns;
 };
 
@@ -41,11 +41,13 @@ struct certctl_certificate_issuer {
 
 /** The DER of TBSCertificate.  INVALID when the template contradicts itself. */
 CERTCTL_API int certctl_certificate_tbs(TALLOC_CTX *mem, const struct certctl_certificate_template *template_,
-	const struct certctl_certificate_issuer *issuer, struct certctl_bytes *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_certificate_issuer *issuer, struct certctl_bytes *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Sign a TBSCertificate and wrap it: the DER certificate. Deterministic where the key type allows (Ed25519, RSA, RFC 6979). */
 CERTCTL_API int certctl_certificate_sign(TALLOC_CTX *mem, const struct certctl_bytes *tbs,
-	const struct certctl_certificate_issuer *issuer, struct certctl_bytes *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	const struct certctl_certificate_issuer *issuer, struct certctl_bytes *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
  * What a certificate must obey before it is signed and after it was: RFC 5280 and the CA/Browser Forum's baseline where it is

@@ -28,21 +28,21 @@ extern "C" {
 /** Why something failed, for machines: HTTP status, exit code and retry policy derive from it. */
 enum certctl_code {
 	CERTCTL_OK = 0,
-	CERTCTL_E_INVALID = -1,      /* the input is wrong: the same input fails again */
-	CERTCTL_E_NOT_FOUND = -2,    /* what was named is not there */
-	CERTCTL_E_CONFLICT = -3,     /* it is there already, or its state forbids this */
-	CERTCTL_E_DENIED = -4,       /* policy, CA or permission refuses */
-	CERTCTL_E_UNSUPPORTED = -5,  /* this build, plugin or peer cannot do it */
-	CERTCTL_E_UNAVAILABLE = -6,  /* the other side is away or busy: worth trying again */
-	CERTCTL_E_TIMEOUT = -7,      /* the deadline passed: worth trying again */
-	CERTCTL_E_CANCELLED = -8,    /* the caller asked to stop */
-	CERTCTL_E_INTERRUPTED = -9,  /* somebody else's failure ended this call: repeat it, count no attempt */
-	CERTCTL_E_CRASHED = -10,     /* the plugin's process died or broke the protocol */
-	CERTCTL_E_PROTOCOL = -11,    /* the peer's answer makes no sense */
-	CERTCTL_E_LIMIT = -12,       /* larger, deeper or longer than allowed */
-	CERTCTL_E_IO = -13,          /* the system refused: errno is in the text */
+	CERTCTL_E_INVALID = -1,     /* the input is wrong: the same input fails again */
+	CERTCTL_E_NOT_FOUND = -2,   /* what was named is not there */
+	CERTCTL_E_CONFLICT = -3,    /* it is there already, or its state forbids this */
+	CERTCTL_E_DENIED = -4,      /* policy, CA or permission refuses */
+	CERTCTL_E_UNSUPPORTED = -5, /* this build, plugin or peer cannot do it */
+	CERTCTL_E_UNAVAILABLE = -6, /* the other side is away or busy: worth trying again */
+	CERTCTL_E_TIMEOUT = -7,     /* the deadline passed: worth trying again */
+	CERTCTL_E_CANCELLED = -8,   /* the caller asked to stop */
+	CERTCTL_E_INTERRUPTED = -9, /* somebody else's failure ended this call: repeat it, count no attempt */
+	CERTCTL_E_CRASHED = -10,    /* the plugin's process died or broke the protocol */
+	CERTCTL_E_PROTOCOL = -11,   /* the peer's answer makes no sense */
+	CERTCTL_E_LIMIT = -12,      /* larger, deeper or longer than allowed */
+	CERTCTL_E_IO = -13,         /* the system refused: errno is in the text */
 	CERTCTL_E_NO_MEMORY = -14,
-	CERTCTL_E_INTERNAL = -15,    /* our own mistake */
+	CERTCTL_E_INTERNAL = -15, /* our own mistake */
 };
 
 /** What went wrong, for people and for the job engine.  Plain data, owned by the caller, needs no freeing. */
@@ -80,7 +80,8 @@ CERTCTL_API const char *certctl_code_name(int code);
 CERTCTL_API enum certctl_code certctl_code_from_name(const char *name);
 
 /** Stays on in release builds; `condition` has no side effects. For our own mistakes, never for input. */
-#define certctl_assert(condition) ((condition) ? (void)0 : certctl_assert_failed(#condition, __FILE__, __LINE__, __func__))
+#define certctl_assert(condition)                                                                                      \
+	((condition) ? (void)0 : certctl_assert_failed(#condition, __FILE__, __LINE__, __func__))
 CERTCTL_API void certctl_assert_failed(const char *condition, const char *file, int line, const char *function)
 	__attribute__((noreturn));
 
@@ -89,7 +90,7 @@ CERTCTL_API void certctl_assert_failed(const char *condition, const char *file, 
 /** `CERTCTL_AUTO(json_decref) json_t *doc = NULL;` runs the function, unless NULL, when the variable goes. */
 #define CERTCTL_AUTO(function) __attribute__((cleanup(function##_auto)))
 #define CERTCTL_DEFINE_AUTO(type, function)                                                                            \
-	static inline __attribute__((unused)) void function##_auto(type **variable)                                   \
+	static inline __attribute__((unused)) void function##_auto(type **variable)                                    \
 	{                                                                                                              \
 		if (*variable)                                                                                         \
 			function(*variable);                                                                           \

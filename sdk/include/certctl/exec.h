@@ -25,11 +25,11 @@ struct certctl_command {
 };
 
 struct certctl_command_result {
-	int32_t exit_code;   /* -1 when a signal ended it */
-	int32_t signal;      /* 0 when it exited */
+	int32_t exit_code; /* -1 when a signal ended it */
+	int32_t signal;    /* 0 when it exited */
 	bool timed_out;
 	bool output_cut;
-	char *output;        /* standard output and error as they came, valid UTF-8 (bad bytes replaced), NUL-terminated */
+	char *output; /* standard output and error as they came, valid UTF-8 (bad bytes replaced), NUL-terminated */
 	size_t output_len;
 	int64_t elapsed_ms;
 };
@@ -41,7 +41,8 @@ struct certctl_command_result {
  * @return 0; TIMEOUT (result filled); CANCELLED; INVALID; NOT_FOUND, DENIED (cannot be started); IO
  */
 CERTCTL_API int certctl_command_run(TALLOC_CTX *mem, const struct certctl_command *command,
-	bool (*is_cancelled)(void *arg), void *arg, struct certctl_command_result *ret, struct certctl_error *err) CERTCTL_CHECKED;
+	bool (*is_cancelled)(void *arg), void *arg, struct certctl_command_result *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
  * Does the allow-list permit this argument vector?  Each row is a command as words; "*" as a word stands for one argument
@@ -50,8 +51,8 @@ CERTCTL_API int certctl_command_run(TALLOC_CTX *mem, const struct certctl_comman
 CERTCTL_API bool certctl_command_is_allowed(const char *const *argv, const char *const *const *rows);
 
 /** Words as a shell would split them (single and double quotes, backslash; no expansion).  For configuration files. */
-CERTCTL_API int certctl_command_split(TALLOC_CTX *mem, const char *text, char ***ret_argv, struct certctl_error *err)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_command_split(TALLOC_CTX *mem, const char *text, char ***ret_argv,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** One line for logs, quoted where needed. */
 CERTCTL_API char *certctl_command_text(TALLOC_CTX *mem, const char *const *argv);

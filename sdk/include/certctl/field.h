@@ -81,9 +81,9 @@ struct certctl_field {
 	const struct certctl_field *nested; /* of an OBJECT, or of a LIST of OBJECT */
 	size_t nested_size;
 	const char *refers_to; /* "owner", "profile", ... */
-	const char *env;       /* environment variable that supplies it when the document does not; read by the core only */
-	const char *help;      /* a sentence for operators */
-	uint64_t flags;        /* for the owner of the table; 0 in a plugin's options */
+	const char *env;  /* environment variable that supplies it when the document does not; read by the core only */
+	const char *help; /* a sentence for operators */
+	uint64_t flags;   /* for the owner of the table; 0 in a plugin's options */
 };
 
 #define CERTCTL_OPTION(T, member, TYPE, ...)                                                                           \
@@ -96,7 +96,7 @@ struct certctl_field {
 /* 0, or a compile-time error when the C type of the member is not the one that the field type needs. */
 #define CERTCTL_FIELD_CHECK(member, TYPE)                                                                              \
 	(0 * sizeof(struct {                                                                                           \
-		_Static_assert(CERTCTL_FIELD_MEMBER_FITS(member, TYPE), "member has the wrong C type for its field"); \
+		_Static_assert(CERTCTL_FIELD_MEMBER_FITS(member, TYPE), "member has the wrong C type for its field");  \
 		int unused_;                                                                                           \
 	}))
 /* clang-format off */
@@ -127,8 +127,8 @@ typedef void certctl_problem_fn(void *arg, const char *path, const char *detail)
 
 /** How a document is read.  All zero: strictly, with defaults, secrets literal, no environment. */
 struct certctl_field_reading {
-	const char *path;    /* what the document is called in messages: "issuers.corp"; NULL: nothing */
-	bool is_partial;     /* a merge patch: absent members keep what the struct holds, null resets to the default */
+	const char *path; /* what the document is called in messages: "issuers.corp"; NULL: nothing */
+	bool is_partial;  /* a merge patch: absent members keep what the struct holds, null resets to the default */
 	certctl_secret_resolver_fn *resolve_secret;
 	certctl_env_fn *env;
 	certctl_problem_fn *problem;
@@ -142,8 +142,9 @@ struct certctl_field_reading {
  * @param mem       owns every string and list put into `config`; secrets are wiped with it
  * @return 0, or the first problem; `config` is unchanged then when is_partial, undefined otherwise
  */
-CERTCTL_API int certctl_fields_parse(TALLOC_CTX *mem, const struct certctl_field *fields, size_t row_size, const json_t *in,
-	const struct certctl_field_reading *how, void *config, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_fields_parse(TALLOC_CTX *mem, const struct certctl_field *fields, size_t row_size,
+	const json_t *in, const struct certctl_field_reading *how, void *config,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Check the table itself: types, bounds, that every default parses.  For plugins that come from elsewhere. */
 CERTCTL_API int certctl_fields_check(const struct certctl_field *fields, size_t row_size, size_t config_size,
@@ -164,7 +165,8 @@ CERTCTL_API json_t *certctl_fields_schema(const struct certctl_field *fields, si
 /** `--help`: one paragraph a field, wrapped at 100 columns. */
 CERTCTL_API void certctl_fields_help(const struct certctl_field *fields, size_t row_size, struct certctl_buffer *out);
 /** A Markdown table for the reference pages. */
-CERTCTL_API void certctl_fields_reference(const struct certctl_field *fields, size_t row_size, struct certctl_buffer *out);
+CERTCTL_API void certctl_fields_reference(const struct certctl_field *fields, size_t row_size,
+	struct certctl_buffer *out);
 /** Commented YAML with every default, `indent` spaces deep, for sample configuration. */
 CERTCTL_API void certctl_fields_sample(const struct certctl_field *fields, size_t row_size, int indent,
 	struct certctl_buffer *out);

@@ -32,10 +32,10 @@ CERTCTL_API int certctl_open_below(int dir_fd, const char *name, int flags, mode
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Whole content, at most `max` bytes (LIMIT), with a NUL behind it that ret_len does not count. */
-CERTCTL_API int certctl_file_read(TALLOC_CTX *mem, int dir_fd, const char *name, size_t max, char **ret_data, size_t *ret_len,
-	struct certctl_error *err) CERTCTL_CHECKED;
-CERTCTL_API int certctl_file_read_secret(TALLOC_CTX *mem, int dir_fd, const char *name, size_t max, struct certctl_secret *ret,
-	struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_file_read(TALLOC_CTX *mem, int dir_fd, const char *name, size_t max, char **ret_data,
+	size_t *ret_len, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_file_read_secret(TALLOC_CTX *mem, int dir_fd, const char *name, size_t max,
+	struct certctl_secret *ret, struct certctl_error *err) CERTCTL_CHECKED;
 /** For paths an operator wrote: symlinks are followed, nothing else is different.  AT_FDCWD-relative. */
 CERTCTL_API int certctl_file_read_path(TALLOC_CTX *mem, const char *path, size_t max, char **ret_data, size_t *ret_len,
 	struct certctl_error *err) CERTCTL_CHECKED;
@@ -47,8 +47,8 @@ CERTCTL_API int certctl_file_create(int dir_fd, const char *name, const void *da
 CERTCTL_API int certctl_file_replace(int dir_fd, const char *name, const void *data, size_t len,
 	const struct certctl_file_attributes *attributes, struct certctl_error *err) CERTCTL_CHECKED;
 /** A symlink to `target`, replacing what `name` was, in one rename.  Durable. */
-CERTCTL_API int certctl_link_replace(int dir_fd, const char *name, const char *target, struct certctl_error *err)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_link_replace(int dir_fd, const char *name, const char *target,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** unlink and fsync of the directory; what is not there is success. */
 CERTCTL_API int certctl_file_remove(int dir_fd, const char *name, struct certctl_error *err) CERTCTL_CHECKED;
 /** rm -r of one directory below dir_fd, never through a symlink. */
@@ -56,9 +56,10 @@ CERTCTL_API int certctl_tree_remove(int dir_fd, const char *name, struct certctl
 
 /** What a set of files was, to put it back: content, mode, owner, or that it was not there.  talloc_free drops it. */
 struct certctl_snapshot;
-CERTCTL_API int certctl_snapshot_take(TALLOC_CTX *mem, int dir_fd, const char *const *names, struct certctl_snapshot **ret,
+CERTCTL_API int certctl_snapshot_take(TALLOC_CTX *mem, int dir_fd, const char *const *names,
+	struct certctl_snapshot **ret, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_snapshot_restore(const struct certctl_snapshot *snapshot,
 	struct certctl_error *err) CERTCTL_CHECKED;
-CERTCTL_API int certctl_snapshot_restore(const struct certctl_snapshot *snapshot, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** fsync a directory, so that names in it are durable. */
 CERTCTL_API int certctl_dir_sync(int dir_fd, struct certctl_error *err) CERTCTL_CHECKED;

@@ -36,12 +36,12 @@ CERTCTL_API int certctl_http_client_new(TALLOC_CTX *mem, const struct certctl_ht
 struct certctl_http_request {
 	const char *method; /* NULL: GET, or POST with a body */
 	const char *url;
-	const char *const *headers;            /* "Name: value", NULL-terminated; CR, LF and NUL are refused */
-	const struct certctl_secret *bearer;   /* sent as Authorization: Bearer */
+	const char *const *headers;          /* "Name: value", NULL-terminated; CR, LF and NUL are refused */
+	const struct certctl_secret *bearer; /* sent as Authorization: Bearer */
 	const void *body;
 	size_t body_len;
-	int32_t timeout_s;      /* whole exchange; 0: 30 */
-	size_t response_max;    /* 0: 1 MiB; more is LIMIT */
+	int32_t timeout_s;   /* whole exchange; 0: 30 */
+	size_t response_max; /* 0: 1 MiB; more is LIMIT */
 	bool (*is_cancelled)(void *arg);
 	void *arg;
 };
@@ -50,7 +50,7 @@ struct certctl_http_response {
 	int32_t status;
 	char *body; /* NUL-terminated */
 	size_t body_len;
-	char **headers; /* "name: value", names in lower case, NULL-terminated */
+	char **headers;        /* "name: value", names in lower case, NULL-terminated */
 	int32_t retry_after_s; /* from Retry-After, seconds or date (RFC 9110, section 10.2.3); 0: none */
 };
 
@@ -58,8 +58,9 @@ struct certctl_http_response {
  * Redirects are not followed.  A response is success of this call, whatever its status: see certctl_http_check.
  * @return 0; INVALID; DENIED (egress rules, certificate not trusted); TIMEOUT; UNAVAILABLE; LIMIT; PROTOCOL; CANCELLED
  */
-CERTCTL_API int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem, const struct certctl_http_request *request,
-	struct certctl_http_response *ret, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem,
+	const struct certctl_http_request *request, struct certctl_http_response *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** First header with that lower-case name, or NULL. */
 CERTCTL_API const char *certctl_http_header(const struct certctl_http_response *response, const char *name);
@@ -68,7 +69,8 @@ CERTCTL_API const char *certctl_http_header(const struct certctl_http_response *
  * Turn a status into success or an error with its retry class: 2xx is 0; 408, 425, 429 and 5xx (but 501, 505) are UNAVAILABLE
  * with the Retry-After; 401 and 403 DENIED; 404 and 410 NOT_FOUND; 409 CONFLICT; other 4xx INVALID; 3xx PROTOCOL.
  */
-CERTCTL_API int certctl_http_check(const struct certctl_http_response *response, const char *what, struct certctl_error *err);
+CERTCTL_API int certctl_http_check(const struct certctl_http_response *response, const char *what,
+	struct certctl_error *err);
 
 /** Is this address (an AF_INET or AF_INET6 sockaddr) allowed?  IPv4-mapped and -translated forms are looked through. */
 struct sockaddr;

@@ -37,23 +37,23 @@ enum certctl_order_kind {
 
 /** One certificate to be issued.  Committed before issue() is called; the same order gives the same request to the CA. */
 struct certctl_order {
-	const char *id;      /* "job-..." */
-	uint32_t kind;       /* enum certctl_order_kind */
-	uint32_t key_type;   /* enum certctl_key_type */
-	const char *csr_pem; /* checked against the order by the core */
+	const char *id;                          /* "job-..." */
+	uint32_t kind;                           /* enum certctl_order_kind */
+	uint32_t key_type;                       /* enum certctl_key_type */
+	const char *csr_pem;                     /* checked against the order by the core */
 	const struct certctl_name *const *names; /* canonical, sorted, NULL-terminated */
-	const char *common_name;  /* NULL: none */
-	const char *organization; /* NULL: none */
-	uint32_t key_usage;       /* enum certctl_key_usage; 0: the CA's default */
+	const char *common_name;                 /* NULL: none */
+	const char *organization;                /* NULL: none */
+	uint32_t key_usage;                      /* enum certctl_key_usage; 0: the CA's default */
 	bool must_staple;
 	const char *const *extended_key_usage; /* OIDs, NULL-terminated; NULL: the CA's default */
 	const char *serial;                    /* reserved, hex; NULL: the CA chooses */
 	int64_t not_before_unix_s, not_after_unix_s;
 	const char *replaces_pem; /* the certificate it follows, only one that this instance issued; NULL: none */
 	const char *profile_id, *profile_hash; /* which rules, and the SHA-256 of their content */
-	const void *item;          /* the plugin's item_options of the profile, item_size bytes; NULL without item_options */
-	const char *input;         /* what an operator supplied, for a CA that is a person; NULL: nothing */
-	const char *state;         /* from checkpoint() or `pending` of an earlier try; NULL: first try */
+	const void *item;  /* the plugin's item_options of the profile, item_size bytes; NULL without item_options */
+	const char *input; /* what an operator supplied, for a CA that is a person; NULL: nothing */
+	const char *state; /* from checkpoint() or `pending` of an earlier try; NULL: first try */
 	const char *state_version; /* version of the plugin that wrote it */
 };
 
@@ -92,12 +92,13 @@ struct certctl_issuer_ops {
 	uint32_t caps; /* enum certctl_issuer_caps bits; must agree with the operations that are set */
 
 	/** Make an instance from `config` (config_size bytes, borrowed until close).  No network here. */
-	int (*open)(const struct certctl_host *host, const void *config, struct certctl_issuer **ret, struct certctl_error *err);
+	int (*open)(const struct certctl_host *host, const void *config, struct certctl_issuer **ret,
+		struct certctl_error *err);
 	void (*close)(struct certctl_issuer *self);
 	/** Can the CA be reached and would it accept us?  Issues nothing. */
 	int (*test)(struct certctl_issuer *self, const struct certctl_host *host, struct certctl_error *err);
-	int (*info)(struct certctl_issuer *self, const struct certctl_host *host, TALLOC_CTX *mem, struct certctl_info *ret,
-		struct certctl_error *err);
+	int (*info)(struct certctl_issuer *self, const struct certctl_host *host, TALLOC_CTX *mem,
+		struct certctl_info *ret, struct certctl_error *err);
 	/** Errors: DENIED and INVALID end the order; UNAVAILABLE, TIMEOUT and LIMIT with retryable are tried again. */
 	int (*issue)(struct certctl_issuer *self, const struct certctl_host *host, const struct certctl_order *order,
 		TALLOC_CTX *mem, struct certctl_issued *ret, struct certctl_error *err);
@@ -108,20 +109,21 @@ struct certctl_issuer_ops {
 	int (*abandon)(struct certctl_issuer *self, const struct certctl_host *host, const struct certctl_order *order,
 		struct certctl_error *err);
 	/** Optional: `reason` is an RFC 5280 CRLReason, never 7.  Already revoked is success. */
-	int (*revoke)(struct certctl_issuer *self, const struct certctl_host *host, const char *certificate_pem, int reason,
-		struct certctl_error *err);
+	int (*revoke)(struct certctl_issuer *self, const struct certctl_host *host, const char *certificate_pem,
+		int reason, struct certctl_error *err);
 	/** Optional: the CA's certificates, the one that signs leaves first, the root last. */
-	int (*chain)(struct certctl_issuer *self, const struct certctl_host *host, TALLOC_CTX *mem, const char **ret_pem,
-		struct certctl_error *err);
+	int (*chain)(struct certctl_issuer *self, const struct certctl_host *host, TALLOC_CTX *mem,
+		const char **ret_pem, struct certctl_error *err);
 	/** Optional: when this CA wants the certificate renewed. */
 	int (*renewal_window)(struct certctl_issuer *self, const struct certctl_host *host, const char *certificate_pem,
 		TALLOC_CTX *mem, struct certctl_renewal_window *ret, struct certctl_error *err);
 	/** Optional: parse `tbs`, refuse all but its kind and its own CA, and sign it. */
 	int (*sign)(struct certctl_issuer *self, const struct certctl_host *host, enum certctl_sign_kind kind,
-		const struct certctl_bytes *tbs, TALLOC_CTX *mem, struct certctl_bytes *ret_signature, struct certctl_error *err);
+		const struct certctl_bytes *tbs, TALLOC_CTX *mem, struct certctl_bytes *ret_signature,
+		struct certctl_error *err);
 	/** Optional: a certificate for an OCSP responder's key. */
-	int (*responder)(struct certctl_issuer *self, const struct certctl_host *host, const char *csr_pem, TALLOC_CTX *mem,
-		const char **ret_pem, struct certctl_error *err);
+	int (*responder)(struct certctl_issuer *self, const struct certctl_host *host, const char *csr_pem,
+		TALLOC_CTX *mem, const char **ret_pem, struct certctl_error *err);
 };
 
 #ifdef __cplusplus

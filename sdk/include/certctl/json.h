@@ -32,7 +32,8 @@ CERTCTL_API int certctl_json_parse(const char *text, size_t len, const struct ce
 CERTCTL_API char *certctl_json_text(TALLOC_CTX *mem, const json_t *value, size_t *ret_len);
 
 /** Members of an object by type; INVALID "<key>: text expected" when it is another.  Absent: NOT_FOUND. Texts are borrowed. */
-CERTCTL_API int certctl_json_get_text(const json_t *object, const char *key, const char **ret, struct certctl_error *err);
+CERTCTL_API int certctl_json_get_text(const json_t *object, const char *key, const char **ret,
+	struct certctl_error *err);
 CERTCTL_API int certctl_json_get_integer(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret,
 	struct certctl_error *err);
 

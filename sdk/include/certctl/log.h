@@ -48,11 +48,12 @@ CERTCTL_API bool certctl_log_enabled(enum certctl_log_level level);
 CERTCTL_API void certctl_log(enum certctl_log_level level, const char *event, ...) __attribute__((sentinel));
 
 /** The same with the pairs in an array of `count` strings (an even number). */
-CERTCTL_API void certctl_log_pairs(enum certctl_log_level level, const char *event, const char *const *pairs, size_t count);
+CERTCTL_API void certctl_log_pairs(enum certctl_log_level level, const char *event, const char *const *pairs,
+	size_t count);
 
 /** Log an error object: adds code, what, hint and, when set, retry_after_s to the pairs given. */
-CERTCTL_API void certctl_log_error(enum certctl_log_level level, const char *event, const struct certctl_error *err, ...)
-	__attribute__((sentinel));
+CERTCTL_API void certctl_log_error(enum certctl_log_level level, const char *event, const struct certctl_error *err,
+	...) __attribute__((sentinel));
 
 CERTCTL_API const char *certctl_log_level_name(enum certctl_log_level level);
 /** 0 when `name` is none. */

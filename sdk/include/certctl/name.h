@@ -31,16 +31,16 @@ struct certctl_name {
  * above a public suffix (RFC 6125, section 6.4.3); IP addresses as inet_ntop writes them; e-mail with a canonical domain;
  * URIs absolute (RFC 3986).  INVALID names the rule that was broken.
  */
-CERTCTL_API int certctl_name_make(TALLOC_CTX *mem, enum certctl_name_type type, const char *text, struct certctl_name *ret,
-	struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_name_make(TALLOC_CTX *mem, enum certctl_name_type type, const char *text,
+	struct certctl_name *ret, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** As an operator writes them: an IP address, a URI with "://" , an address with "@", otherwise DNS. */
-CERTCTL_API int certctl_name_guess(TALLOC_CTX *mem, const char *text, struct certctl_name *ret, struct certctl_error *err)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_name_guess(TALLOC_CTX *mem, const char *text, struct certctl_name *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Order by type, then text, for sets of names.  Both canonical. */
 CERTCTL_API int certctl_name_compare(const struct certctl_name *a, const struct certctl_name *b);
-CERTCTL_API const char *certctl_name_type_name(uint32_t type); /* "dns", "ip", "email", "uri" */
+CERTCTL_API const char *certctl_name_type_name(uint32_t type);                    /* "dns", "ip", "email", "uri" */
 CERTCTL_API enum certctl_name_type certctl_name_type_from_name(const char *name); /* 0: none */
 
 /** `host` or `host:port` or `[v6]:port`.  Port 0 when absent. */
@@ -51,11 +51,12 @@ struct certctl_url {
 	char *scheme, *host, *path_and_query; /* host without brackets, canonical; user information is refused */
 	uint16_t port;                        /* the scheme's own when the URL says none */
 };
-CERTCTL_API int certctl_url_parse(TALLOC_CTX *mem, const char *text, struct certctl_url *ret, struct certctl_error *err)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_url_parse(TALLOC_CTX *mem, const char *text, struct certctl_url *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** One mailbox (RFC 5321, section 4.1.2, without quoted local parts), domain made canonical; no CR, LF or NUL ever passes. */
-CERTCTL_API int certctl_email_parse(TALLOC_CTX *mem, const char *text, char **ret, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_email_parse(TALLOC_CTX *mem, const char *text, char **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** An absolute path without empty, "." or ".." parts and without control characters. */
 CERTCTL_API int certctl_path_check(const char *path, struct certctl_error *err) CERTCTL_CHECKED;

@@ -64,11 +64,12 @@ struct certctl_notifier_ops {
 	void (*close)(struct certctl_notifier *self);
 	/** Send a message that is marked as a test. */
 	int (*test)(struct certctl_notifier *self, const struct certctl_host *host, struct certctl_error *err);
-	int (*info)(struct certctl_notifier *self, const struct certctl_host *host, TALLOC_CTX *mem, struct certctl_info *ret,
-		struct certctl_error *err);
+	int (*info)(struct certctl_notifier *self, const struct certctl_host *host, TALLOC_CTX *mem,
+		struct certctl_info *ret, struct certctl_error *err);
 	/** Errors with retryable are sent again with the same message->id, after retry_after_s when the service said so. */
-	int (*send)(struct certctl_notifier *self, const struct certctl_host *host, const struct certctl_message *message,
-		TALLOC_CTX *mem, struct certctl_receipt *ret, struct certctl_error *err);
+	int (*send)(struct certctl_notifier *self, const struct certctl_host *host,
+		const struct certctl_message *message, TALLOC_CTX *mem, struct certctl_receipt *ret,
+		struct certctl_error *err);
 };
 
 #ifdef __cplusplus

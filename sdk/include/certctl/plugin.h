@@ -46,15 +46,16 @@ enum certctl_needs {
 struct certctl_plugin {
 	uint32_t magic;
 	uint16_t abi_major, abi_minor;
-	uint32_t size; /* sizeof(struct certctl_plugin) where it was compiled */
-	uint32_t kind; /* enum certctl_plugin_kind */
+	uint32_t size;       /* sizeof(struct certctl_plugin) where it was compiled */
+	uint32_t kind;       /* enum certctl_plugin_kind */
 	const char *id;      /* [a-z0-9][a-z0-9.-]{0,62}; the file is certctl-<kind>-<id>.so */
 	const char *version; /* of the plugin, "1.4.2" */
 	const char *summary; /* one line */
 	uint32_t field_size; /* sizeof(struct certctl_field) where it was compiled */
 	uint32_t config_size;
 	const struct certctl_field *options; /* of an instance; required, may be an empty table */
-	const struct certctl_field *item_options; /* per profile (issuer), binding (target), route (notifier); may be NULL */
+	const struct certctl_field
+		*item_options; /* per profile (issuer), binding (target), route (notifier); may be NULL */
 	uint32_t item_size;
 	uint32_t needs;       /* enum certctl_needs bits */
 	uint32_t concurrency; /* calls in flight in one instance, 1 to 64; 0 means 1 */
@@ -119,8 +120,8 @@ struct certctl_host {
 	void *context; /* the host's own */
 
 	/** A record of this instance's log, at debug to warning; pairs of key and value, ended by NULL.  Cut at 4 KiB. */
-	void (*log)(const struct certctl_host *host, enum certctl_log_level level, const char *event, ...)
-		CERTCTL_SENTINEL_MEMBER;
+	void (*log)(const struct certctl_host *host, enum certctl_log_level level, const char *event,
+		...) CERTCTL_SENTINEL_MEMBER;
 	/** The time that decisions take, in seconds since the epoch. */
 	int64_t (*now_s)(const struct certctl_host *host);
 	/** Has the caller given up?  Ask in every long wait; then return CANCELLED. */
@@ -157,7 +158,7 @@ struct certctl_challenge {
 	const char *type;       /* "http-01", "dns-01", "tls-alpn-01" */
 	const char *identifier; /* the name, without "*." */
 	const char *token;
-	const char *value;      /* what must be served */
+	const char *value; /* what must be served */
 	bool is_wildcard;
 };
 

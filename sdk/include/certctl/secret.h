@@ -21,8 +21,8 @@ struct certctl_secret {
 #define CERTCTL_SECRET_MASK "***"
 
 /** Copy `len` bytes onto `mem`; they are wiped when `mem` goes.  0 or NO_MEMORY. */
-CERTCTL_API int certctl_secret_set(TALLOC_CTX *mem, struct certctl_secret *secret, const void *data, size_t len)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_secret_set(TALLOC_CTX *mem, struct certctl_secret *secret, const void *data,
+	size_t len) CERTCTL_CHECKED;
 
 /** Wipe and free now; the struct reads as not set afterwards. */
 CERTCTL_API void certctl_secret_clear(struct certctl_secret *secret);

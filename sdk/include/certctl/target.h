@@ -56,10 +56,10 @@ enum certctl_file_encoding {
 	CERTCTL_FILE_PKCS12,          /* all parts in one store, with password and alias */
 };
 struct certctl_plan_file {
-	const char *path; /* absolute, as the server's configuration names it */
-	const char *owner, *group; /* NULL: the worker's own */
-	uint32_t mode;             /* 0: 0600 with a key in it, 0644 without */
-	uint32_t encoding;         /* enum certctl_file_encoding */
+	const char *path;                        /* absolute, as the server's configuration names it */
+	const char *owner, *group;               /* NULL: the worker's own */
+	uint32_t mode;                           /* 0: 0600 with a key in it, 0644 without */
+	uint32_t encoding;                       /* enum certctl_file_encoding */
 	const struct certctl_part *const *parts; /* in this order, NULL-terminated */
 	const struct certctl_secret *password;   /* of a PKCS12 */
 	const char *alias;
@@ -76,7 +76,7 @@ enum certctl_starttls {
 };
 /** A place where the new certificate must be seen before the deployment is done. */
 struct certctl_probe {
-	const char *address; /* host or IP address, as seen from the agent */
+	const char *address;     /* host or IP address, as seen from the agent */
 	const char *server_name; /* SNI; NULL: none */
 	uint16_t port;
 	uint16_t starttls; /* enum certctl_starttls; 0: none */
@@ -106,21 +106,23 @@ struct certctl_target_ops {
 	uint32_t size;
 	uint32_t caps; /* enum certctl_target_caps bits; must agree with the operations that are set */
 
-	int (*open)(const struct certctl_host *host, const void *config, struct certctl_target **ret, struct certctl_error *err);
+	int (*open)(const struct certctl_host *host, const void *config, struct certctl_target **ret,
+		struct certctl_error *err);
 	void (*close)(struct certctl_target *self);
 	/** Is the server there and would a deployment be allowed?  Changes nothing. */
 	int (*test)(struct certctl_target *self, const struct certctl_host *host, struct certctl_error *err);
-	int (*info)(struct certctl_target *self, const struct certctl_host *host, TALLOC_CTX *mem, struct certctl_info *ret,
-		struct certctl_error *err);
+	int (*info)(struct certctl_target *self, const struct certctl_host *host, TALLOC_CTX *mem,
+		struct certctl_info *ret, struct certctl_error *err);
 	/** Pure: the same bundle, item and config give the same plan; needs nothing open.  `item` as in struct certctl_order. */
 	int (*plan)(struct certctl_target *self, const struct certctl_host *host, const struct certctl_bundle *bundle,
 		const void *item, TALLOC_CTX *mem, struct certctl_plan *ret, struct certctl_error *err);
 	/** Optional: would the server accept the files that are in place now?  DENIED with its words when not. */
-	int (*validate)(struct certctl_target *self, const struct certctl_host *host, const struct certctl_bundle *bundle,
-		const struct certctl_plan *plan, struct certctl_error *err);
+	int (*validate)(struct certctl_target *self, const struct certctl_host *host,
+		const struct certctl_bundle *bundle, const struct certctl_plan *plan, struct certctl_error *err);
 	/** Optional: make the server use what is in place; all plans of this instance at once, NULL-terminated. */
 	int (*activate)(struct certctl_target *self, const struct certctl_host *host,
-		const struct certctl_bundle *const *bundles, const struct certctl_plan *const *plans, struct certctl_error *err);
+		const struct certctl_bundle *const *bundles, const struct certctl_plan *const *plans,
+		struct certctl_error *err);
 	/** Optional: hex SHA-256 of the leaf that is served for this bundle now. */
 	int (*served)(struct certctl_target *self, const struct certctl_host *host, const struct certctl_bundle *bundle,
 		const void *item, TALLOC_CTX *mem, const char **ret_fingerprint, struct certctl_error *err);

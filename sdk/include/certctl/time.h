@@ -34,7 +34,8 @@ CERTCTL_API const char *certctl_time_format(int64_t unix_s, char text[CERTCTL_TI
 CERTCTL_API int certctl_time_parse(const char *text, int64_t *ret_unix_s, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** `s m h d w` and `y` (365 d), each at most once, largest first: `90d`, `1h30m`; a bare number is seconds; never negative. */
-CERTCTL_API int certctl_duration_parse(const char *text, int64_t *ret_seconds, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_duration_parse(const char *text, int64_t *ret_seconds,
+	struct certctl_error *err) CERTCTL_CHECKED;
 CERTCTL_API const char *certctl_duration_format(int64_t seconds, char text[CERTCTL_TIME_TEXT]);
 
 /** `10`, `64KiB`, `1MiB`, `2GiB`, `1TiB`; also kB, MB, GB, TB in thousands. */

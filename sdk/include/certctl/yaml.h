@@ -31,8 +31,8 @@ CERTCTL_API int certctl_yaml_read_file(TALLOC_CTX *mem, const char *path, const 
 CERTCTL_API void certctl_yaml_locate(const struct certctl_yaml *yaml, const char *path, int *ret_line, int *ret_column);
 
 /** Emit a tree as block YAML with stable order: what `-o yaml` and samples print. */
-CERTCTL_API int certctl_yaml_write(TALLOC_CTX *mem, const json_t *value, char **ret_text, struct certctl_error *err)
-	CERTCTL_CHECKED;
+CERTCTL_API int certctl_yaml_write(TALLOC_CTX *mem, const json_t *value, char **ret_text,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #ifdef __cplusplus
 }
