@@ -15,7 +15,7 @@ struct certctl_buffer {
 	TALLOC_CTX *mem;
 	char *data; /* always NUL-terminated; NULL before the first append */
 	size_t len, size, max;
-	bool failed;
+	int32_t failed; /* enum certctl_code of what did not fit; 0: everything did */
 };
 
 /** Start empty; text is allocated on `mem`. `max` is in bytes and must not be 0. */
@@ -30,7 +30,7 @@ CERTCTL_API void certctl_buffer_printf(struct certctl_buffer *buffer, const char
  */
 CERTCTL_API void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text, size_t len);
 
-/** 0, or NO_MEMORY / LIMIT when something did not fit; the text is then cut and must not be used. */
+/** 0 (`data` is a text now, "" at least), or NO_MEMORY / LIMIT when something did not fit; the text must not be used then. */
 CERTCTL_API int certctl_buffer_finish(struct certctl_buffer *buffer, struct certctl_error *err) CERTCTL_CHECKED;
 
 #ifdef __cplusplus

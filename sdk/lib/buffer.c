@@ -1,0 +1,177 @@
+/* The growing text, and the one encoder of JSON strings.  Knows nothing of who writes what into it. */
+#include <certctl/buffer.h>
+
+#include "utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIRST_SIZE 256
+
+void certctl_buffer_init(struct certctl_buffer *buffer, TALLOC_CTX *mem, size_t max)
+{
+	certctl_assert(max > 0 && max < SIZE_MAX / 4); /* so that no sum or doubling below overflows */
+	*buffer = (struct certctl_buffer){ .mem = mem, .max = max };
+}
+
+/* Room for `more` bytes and a NUL; false when the buffer has failed, now or earlier. */
+static bool reserve(struct certctl_buffer *buffer, size_t more)
+{
+	if (buffer->failed)
+		return false;
+	if (more > buffer->max - buffer->len) {
+		buffer->failed = CERTCTL_E_LIMIT;
+		return false;
+	}
+	if (buffer->len + more < buffer->size)
+		return true;
+	size_t size = buffer->size ? buffer->size : FIRST_SIZE;
+
+	while (size <= buffer->len + more)
+		size *= 2;
+	if (size > buffer->max + 1)
+		size = buffer->max + 1;
+	char *data = talloc_realloc_size(buffer->mem, buffer->data, size);
+
+	if (!data) {
+		buffer->failed = CERTCTL_E_NO_MEMORY;
+		return false;
+	}
+	buffer->data = data;
+	buffer->size = size;
+	return true;
+}
+
+void certctl_buffer_append(struct certctl_buffer *buffer, const void *data, size_t len)
+{
+	if (!reserve(buffer, len))
+		return;
+	if (len > 0)
+		memcpy(buffer->data + buffer->len, data, len);
+	buffer->len += len;
+	buffer->data[buffer->len] = 0;
+}
+
+void certctl_buffer_puts(struct certctl_buffer *buffer, const char *text)
+{
+	certctl_buffer_append(buffer, text, strlen(text));
+}
+
+void certctl_buffer_printf(struct certctl_buffer *buffer, const char *format, ...)
+{
+	va_list args, again;
+
+	if (!reserve(buffer, 0))
+		return;
+	va_start(args, format);
+	va_copy(again, args);
+	int wanted = vsnprintf(buffer->data + buffer->len, buffer->size - buffer->len, format, args);
+
+	certctl_assert(wanted >= 0);
+	if ((size_t)wanted < buffer->size - buffer->len)
+		buffer->len += (size_t)wanted;
+	else if (reserve(buffer, (size_t)wanted))
+		buffer->len += (size_t)vsnprintf(buffer->data + buffer->len, buffer->size - buffer->len, format, again);
+	else
+		buffer->data[buffer->len] = 0; /* not half a number */
+	va_end(again);
+	va_end(args);
+}
+
+/* Bytes that stand as they are in a JSON string.  Everything above ASCII is looked at by character. */
+static bool is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Does one of these eight bytes need a closer look?  May say yes too often, never no. */
+static bool any_special(const char *text)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+	uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\', del = word ^ ones * 0x7f;
+
+	/* (x - 1) & ~x has its top bit set where x was 0; word - 0x20 borrows below a space; the rest is not ASCII. */
+	return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((del - ones) & ~del) |
+		       (word - ones * 0x20) | word) &
+	       tops;
+}
+
+/* Length of the run of plain bytes: replies are almost nothing else, so eight at a time. */
+static size_t plain_run(const char *text, size_t len)
+{
+	size_t run = 0;
+
+	while (len - run >= 8 && !any_special(text + run))
+		run += 8;
+	while (run < len && is_plain((unsigned char)text[run]))
+		run++;
+	return run;
+}
+
+static void escape(struct certctl_buffer *buffer, uint32_t character)
+{
+	static const char digits[] = "0123456789abcdef";
+	static const char shorts[][3] = { ['"'] = "\\\"",
+		['\\'] = "\\\\",
+		['\n'] = "\\n",
+		['\r'] = "\\r",
+		['\t'] = "\\t",
+		['\b'] = "\\b",
+		['\f'] = "\\f" };
+
+	if (character < CERTCTL_COUNT(shorts) && shorts[character][0]) {
+		certctl_buffer_append(buffer, shorts[character], 2);
+		return;
+	}
+	/* Everything that is escaped lies in the basic plane: no surrogates needed. */
+	const char text[6] = { '\\', 'u', digits[character >> 12 & 15], digits[character >> 8 & 15],
+		digits[character >> 4 & 15], digits[character & 15] };
+
+	certctl_buffer_append(buffer, text, sizeof(text));
+}
+
+/* One character that is not plain; how many bytes it took. */
+static size_t append_character(struct certctl_buffer *buffer, const char *text, size_t left)
+{
+	uint32_t character;
+	size_t step = certctl_utf8_next(text, left, &character);
+
+	if (step == 0) {
+		certctl_buffer_append(buffer, "\xef\xbf\xbd", 3); /* U+FFFD */
+		return 1;
+	}
+	if (character == '"' || character == '\\' || certctl_utf8_is_hidden(character))
+		escape(buffer, character);
+	else
+		certctl_buffer_append(buffer, text, step);
+	return step;
+}
+
+void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text, size_t len)
+{
+	certctl_buffer_append(buffer, "\"", 1);
+	for (size_t at = 0; at < len && !buffer->failed;) {
+		size_t run = plain_run(text + at, len - at);
+
+		certctl_buffer_append(buffer, text + at, run);
+		at += run;
+		if (at < len)
+			at += append_character(buffer, text + at, len - at);
+	}
+	certctl_buffer_append(buffer, "\"", 1);
+}
+
+int certctl_buffer_finish(struct certctl_buffer *buffer, struct certctl_error *err)
+{
+	reserve(buffer, 0);
+	if (buffer->failed == CERTCTL_E_LIMIT)
+		return certctl_fail(err, CERTCTL_E_LIMIT, "text longer than %zu bytes", buffer->max);
+	if (buffer->failed)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for a text of %zu bytes", buffer->len);
+	buffer->data[buffer->len] = 0;
+	return 0;
+}
