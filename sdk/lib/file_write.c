@@ -83,16 +83,16 @@ static int open_temporary(int parent_fd, const char *temporary, int *ret_fd, str
 	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: others keep writing this file", temporary);
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int certctl_write_all(int fd, const void *data, size_t len)
 {
-	while (len > 0) {
-		ssize_t put = write(fd, data, len);
+	for (const char *at = data; len > 0;) {
+		ssize_t put = write(fd, at, len);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return -errno;
-		data += put;
+		at += put;
 		len -= (size_t)put;
 	}
 	return 0;
@@ -109,7 +109,7 @@ static int fill_file(int fd, const void *data, size_t len, const struct certctl_
 		return certctl_fail_errno(err, errno, "%s: setting its owner", name);
 	if (fchmod(fd, attributes->mode) < 0)
 		return certctl_fail_errno(err, errno, "%s: setting its mode", name);
-	rc = write_all(fd, data, len);
+	rc = certctl_write_all(fd, data, len);
 	if (rc < 0)
 		return certctl_file_fail(err, -rc, name);
 	if (fsync(fd) < 0)

@@ -14,4 +14,7 @@ int certctl_parent_open(
 /** certctl_fail_errno in the terms of files: EEXIST is CONFLICT; a symlink or a way out of the directory is DENIED. */
 int certctl_file_fail(struct certctl_error *err, int error_number, const char *name);
 
+/** write(2) until all of it is written.  0 or a negative errno. */
+int certctl_write_all(int fd, const void *data, size_t len) CERTCTL_CHECKED;
+
 #endif

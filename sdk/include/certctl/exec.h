@@ -15,12 +15,13 @@ extern "C" {
 
 struct certctl_command {
 	const char *const *argv;        /* NULL-terminated; argv[0] is an absolute path */
-	const char *const *environment; /* more "NAME=value" rows, NULL-terminated; may be NULL */
+	const char *const *environment; /* more "NAME=value" rows but PATH, at most 64, NULL-terminated; may be NULL */
 	const void *input;              /* for standard input; NULL: /dev/null */
 	size_t input_len;
 	int32_t timeout_s;      /* 0: 60 */
 	uint32_t output_max;    /* 0: 64 KiB of standard output and error together; more is read and dropped */
-	bool leave_descendants; /* false: what the command leaves running in its group is killed */
+	bool leave_descendants; /* false: what the command leaves running in its group is killed; true: it stays, but what it
+				   still writes to the command's output meets SIGPIPE */
 	const char *directory;  /* working directory; NULL: / */
 };
 
@@ -45,12 +46,16 @@ CERTCTL_API int certctl_command_run(TALLOC_CTX *mem, const struct certctl_comman
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
- * Does the allow-list permit this argument vector?  Each row is a command as words; "*" as a word stands for one argument
- * without "/../"; a last word "..." for any number of them.  The first word is compared exactly and must be an absolute path.
+ * Does the allow-list permit this argument vector?  Each row is a command as words; "*" as a word stands for one argument that
+ * is no option ("-...") and climbs nowhere (".." between slashes, or behind "="); a last word "..." for any number of them,
+ * options included.  The first word is compared exactly and must be an absolute path.  `rows` NULL allows nothing.
  */
 CERTCTL_API bool certctl_command_is_allowed(const char *const *argv, const char *const *const *rows);
 
-/** Words as a shell would split them (single and double quotes, backslash; no expansion).  For configuration files. */
+/**
+ * Words as a shell would split them (single and double quotes, backslash).  No expansion: what only a shell could act on
+ * (| & ; < > ( ) $ ` #) must be quoted, otherwise it is INVALID with its column.  For configuration files.
+ */
 CERTCTL_API int certctl_command_split(TALLOC_CTX *mem, const char *text, char ***ret_argv,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
