@@ -42,6 +42,11 @@ enum certctl_part_kind {
 	CERTCTL_PART_CHAIN, /* issuing CA first; empty when the leaf's issuer is a root */
 	CERTCTL_PART_KEY,
 	CERTCTL_PART_TEXT, /* `text`, as it is */
+	/**
+	 * Where the file of this plan whose path is `text` really lies: in the new generation, not behind the link that swaps.  For a
+	 * configuration snippet that names certificate and key: whoever reads it once sees a pair that belongs together.
+	 */
+	CERTCTL_PART_PATH,
 };
 struct certctl_part {
 	uint32_t kind; /* enum certctl_part_kind */
