@@ -1,0 +1,84 @@
+/**
+ * certctl-agent: its settings and its parts.  Two loops, each with a thread and a connection of its own: work, which may be busy
+ * for minutes, and the heartbeat, which never waits for it.
+ */
+#ifndef CERTCTL_AGENT_H
+#define CERTCTL_AGENT_H
+
+#include "control.h"
+#include "identity.h"
+#include "stop.h"
+
+#include <certctl/field.h>
+#include <stdatomic.h>
+
+struct certctl_agent_settings {
+	const char *server, *ca_file, *token_file;
+	const char *dir, *socket, *name;
+	int64_t heartbeat_s;
+	int log_level, log_format;
+};
+extern const struct certctl_field certctl_agent_fields[];
+
+struct certctl_agent {
+	const struct certctl_agent_settings *settings;
+	struct certctl_stop stop;
+	atomic_uint generation; /* of the identity: rises when a new certificate is in place */
+};
+
+/** Name, operating system and architecture of this host, as the control plane shows them. */
+struct certctl_host_facts {
+	char name[64]; /* an id: the host name in lower case, other characters as "-" */
+	char hostname[256], os[64], architecture[64];
+};
+void certctl_host_facts_read(struct certctl_host_facts *ret);
+
+/* --- Enrolment (enrol.c) ------------------------------------------------------------------------------------------- */
+
+/** Is there an identity? */
+bool certctl_agent_is_enrolled(const struct certctl_agent *agent);
+/** Trade the token for an identity, and remember server and CA.  CONFLICT when there is an identity already. */
+int certctl_agent_enrol(struct certctl_agent *agent, struct certctl_error *err) CERTCTL_CHECKED;
+/** Fill server and ca_file, where the settings say nothing, with what enrolment remembered. */
+int certctl_agent_recall(TALLOC_CTX *mem, struct certctl_agent_settings *settings,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/* --- Sessions (session.c) ------------------------------------------------------------------------------------------ */
+
+/** The control plane under the newest identity.  Zeroed at first; one thread at a time. */
+struct certctl_session {
+	unsigned generation;
+	struct certctl_identity *identity;
+	struct certctl_control *control;
+};
+/** Open, or open again after the identity has changed. */
+int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session *session,
+	struct certctl_error *err) CERTCTL_CHECKED;
+void certctl_session_close(struct certctl_session *session);
+
+/* --- Loops: run until the stop is wanted --------------------------------------------------------------------------- */
+
+void certctl_agent_work(struct certctl_agent *agent);
+void certctl_agent_heartbeat(struct certctl_agent *agent);
+
+/* --- A round of work (jobs.c), apart from the loop for tests ------------------------------------------------------- */
+
+struct certctl_spool;
+struct certctl_jobs_context {
+	const char *socket; /* of the worker */
+	struct certctl_control *control;
+	struct certctl_spool *spool;
+	bool (*is_cancelled)(void *arg);
+	void *arg;
+};
+/** Do what one poll handed out.  0, or the last failure that is worth another try. */
+int certctl_jobs_run(const struct certctl_jobs_context *context, const json_t *jobs,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Send what the spool holds. */
+int certctl_jobs_flush(const struct certctl_jobs_context *context, struct certctl_error *err) CERTCTL_CHECKED;
+/** What the worker is asked about a deployment job: the members of the protocol and no others. */
+json_t *certctl_jobs_deployment(const json_t *job);
+/** What the control plane is told: token, state and the worker's report. */
+json_t *certctl_jobs_status(const json_t *job, const json_t *report);
+
+#endif

@@ -1,0 +1,228 @@
+/* certctl-agent: command line, start-up and shutdown order. */
+#include "agent.h"
+#include "agent/shared/settings.h"
+
+#include <argp.h>
+#include <certctl/log.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/certctl/agent.yaml"
+
+const char *argp_program_version = "certctl-agent " CERTCTL_VERSION;
+
+struct arguments {
+	const char *config;
+	json_t *settings; /* what the command line says, by the names of the settings */
+	bool is_enrolment, is_check, is_sample;
+};
+
+enum { OPTION_CHECK = 1000, OPTION_SAMPLE, OPTION_SETTING };
+/* Settings of the command line: option key and name of the setting. */
+static const char *const setting_names[] = { "server", "ca_file", "token_file", "dir", "socket", "name" };
+static const struct argp_option options[] = {
+	{ "config", 'c', "FILE", 0, "Settings (default " DEFAULT_CONFIG ")", 0 },
+	{ "check-config", OPTION_CHECK, NULL, 0, "Read the settings, say what is wrong with them, and exit", 0 },
+	{ "sample-config", OPTION_SAMPLE, NULL, 0, "Print every setting with its meaning and default, and exit", 0 },
+	{ "server", OPTION_SETTING, "URL", 0, "The control plane's address for agents", 1 },
+	{ "ca-file", OPTION_SETTING + 1, "FILE", 0, "Certificates the control plane's own must lead to", 1 },
+	{ "token-file", OPTION_SETTING + 2, "FILE", 0, "The enrolment token", 1 },
+	{ "dir", OPTION_SETTING + 3, "DIR", 0, "Identity and waiting reports", 1 },
+	{ "socket", OPTION_SETTING + 4, "FILE", 0, "Where certctl-agent-worker listens", 1 },
+	{ "name", OPTION_SETTING + 5, "ID", 0, "What to call this agent (default: the host's name)", 1 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	size_t setting = (size_t)(key - OPTION_SETTING);
+
+	if (key >= OPTION_SETTING && setting < CERTCTL_COUNT(setting_names)) {
+		json_object_set_new(arguments->settings, setting_names[setting], json_string(value));
+		return 0;
+	}
+	switch (key) {
+	case 'c':
+		arguments->config = value;
+		return 0;
+	case OPTION_CHECK:
+		arguments->is_check = true;
+		return 0;
+	case OPTION_SAMPLE:
+		arguments->is_sample = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 0 || (strcmp(value, "run") != 0 && strcmp(value, "enroll") != 0))
+			argp_error(state, "'%s' is no command", value);
+		arguments->is_enrolment = strcmp(value, "enroll") == 0;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp parser = { options, parse_option, "[run]\nenroll",
+	"Keeps this host's certificates as the control plane wants them.\v"
+	"\"enroll\" trades a token for this agent's identity and ends.  \"run\", the default, enrols when that has not been done "
+	"and a token file is set, and then works until it is stopped.",
+	NULL, NULL, NULL };
+
+static int print_sample(void)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct certctl_buffer text;
+	struct certctl_error err;
+
+	certctl_buffer_init(&text, mem, 65536);
+	certctl_fields_sample(certctl_agent_fields, sizeof(struct certctl_field), 0, &text);
+	int rc = certctl_buffer_finish(&text, &err);
+
+	if (rc == 0)
+		fwrite(text.data, 1, text.len, stdout);
+	talloc_free(mem);
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- Signals ------------------------------------------------------------------------------------------------------- */
+
+static sigset_t stop_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return set;
+}
+
+/* All threads have these signals blocked; this one waits for them. */
+static void *await_signal(void *arg)
+{
+	sigset_t set = stop_signals();
+	int signal_number;
+
+	while (sigwait(&set, &signal_number) != 0)
+		continue;
+	certctl_stop_want(arg);
+	return NULL;
+}
+
+/* --- Running ------------------------------------------------------------------------------------------------------- */
+
+/* Without an identity: try until the control plane is there; what it refuses is refused. */
+static int enrol_first(struct certctl_agent *agent, struct certctl_error *err)
+{
+	struct certctl_backoff backoff = { 0 };
+
+	while (!certctl_agent_is_enrolled(agent)) {
+		int rc = certctl_agent_enrol(agent, err);
+
+		if (rc == 0)
+			break;
+		if (!err->retryable)
+			return rc;
+		int64_t wait_ms = certctl_backoff_next_ms(&backoff, err->retry_after_s);
+
+		certctl_log_error(CERTCTL_LOG_WARNING, "enrolment.failed", err, "again_in_ms", certctl_num(wait_ms),
+			NULL);
+		if (certctl_stop_wait(&agent->stop, wait_ms))
+			return certctl_fail(err, CERTCTL_E_CANCELLED, "stopped before it was enrolled");
+	}
+	return 0;
+}
+
+static void *run_heartbeat(void *arg)
+{
+	certctl_agent_heartbeat(arg);
+	return NULL;
+}
+
+static int run(struct certctl_agent *agent, struct certctl_error *err)
+{
+	pthread_t heartbeat;
+	int rc = enrol_first(agent, err);
+
+	if (rc < 0)
+		return rc;
+	rc = pthread_create(&heartbeat, NULL, run_heartbeat, agent);
+	if (rc != 0)
+		return certctl_fail_errno(err, rc, "thread");
+	certctl_log(CERTCTL_LOG_NOTICE, "agent.ready", "server", agent->settings->server, "version", CERTCTL_VERSION,
+		NULL);
+	sd_notify(0, "READY=1");
+	certctl_agent_work(agent);
+	pthread_join(heartbeat, NULL);
+	certctl_log(CERTCTL_LOG_NOTICE, "agent.stopped", NULL);
+	return 0;
+}
+
+static int run_until_signal(const struct arguments *arguments, const struct certctl_agent_settings *settings,
+	struct certctl_error *err)
+{
+	struct certctl_agent agent = { .settings = settings };
+	sigset_t set = stop_signals();
+	pthread_t signals;
+
+	certctl_stop_init(&agent.stop);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	int rc = pthread_create(&signals, NULL, await_signal, &agent.stop);
+
+	if (rc != 0)
+		return certctl_fail_errno(err, rc, "thread");
+	rc = arguments->is_enrolment ? certctl_agent_enrol(&agent, err) : run(&agent, err);
+	pthread_kill(signals, SIGTERM);
+	pthread_join(signals, NULL);
+	certctl_stop_done(&agent.stop);
+	return rc;
+}
+
+static int start(TALLOC_CTX *mem, const struct arguments *arguments, struct certctl_error *err)
+{
+	struct certctl_agent_settings settings = { 0 };
+	struct certctl_settings_source source = { .file = arguments->config ? arguments->config : DEFAULT_CONFIG,
+		.is_file_required = arguments->config != NULL,
+		.command_line = arguments->settings,
+		.fields = certctl_agent_fields };
+	int rc = certctl_settings_read(mem, &source, &settings, err);
+
+	if (rc < 0 || arguments->is_check)
+		return rc;
+	certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings.log_format,
+		.level = (enum certctl_log_level)settings.log_level,
+		.fd = STDERR_FILENO,
+		.program = "certctl-agent" });
+	if (!arguments->is_enrolment)
+		rc = certctl_agent_recall(mem, &settings, err);
+	return rc < 0 ? rc : run_until_signal(arguments, &settings, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .settings = json_object() };
+	struct certctl_error err = { 0 };
+
+	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+	if (arguments.is_sample)
+		return print_sample();
+	prctl(PR_SET_DUMPABLE, 0); /* the identity's key is in memory */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	umask(0077);
+	TALLOC_CTX *mem = talloc_new(NULL);
+	int rc = start(mem, &arguments, &err);
+
+	if (rc < 0)
+		fprintf(stderr, "certctl-agent: %s\n%s%s", err.what, err.hint, err.hint[0] ? "\n" : "");
+	json_decref(arguments.settings);
+	talloc_free(mem);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

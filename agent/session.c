@@ -1,0 +1,34 @@
+/* Keeps a thread's connection to the control plane on the newest identity. */
+#include "agent.h"
+
+void certctl_session_close(struct certctl_session *session)
+{
+	talloc_free(session->control);
+	talloc_free(session->identity);
+	*session = (struct certctl_session){ 0 };
+}
+
+int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session *session, struct certctl_error *err)
+{
+	/* Read before the file: a change in between only means to read it once more. */
+	unsigned generation = atomic_load(&agent->generation);
+
+	if (session->control && session->generation == generation)
+		return 0;
+	certctl_session_close(session);
+	int rc = certctl_identity_load(NULL, agent->settings->dir, &session->identity, err);
+
+	if (rc == 0)
+		rc = certctl_control_new(NULL,
+			&(struct certctl_control_options){ .server = agent->settings->server,
+				.ca_file = agent->settings->ca_file,
+				.identity_file = session->identity->file,
+				.agent_id = session->identity->agent_id,
+				.is_cancelled = certctl_stop_is_wanted,
+				.arg = &agent->stop },
+			&session->control, err);
+	if (rc < 0)
+		certctl_session_close(session);
+	session->generation = generation;
+	return rc;
+}
