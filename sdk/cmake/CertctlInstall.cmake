@@ -25,7 +25,7 @@ certctl_install_program(certctld server ${CMAKE_INSTALL_SBINDIR})
 certctl_install_program(certctl-agent agent ${CMAKE_INSTALL_SBINDIR})
 certctl_install_program(certctl-agent-worker agent ${CMAKE_INSTALL_SBINDIR})
 certctl_install_program(certctl-cli cli)
-certctl_install_program(certctl-plugin-host runtime ${CMAKE_INSTALL_LIBEXECDIR}/certctl)
+certctl_install_program(certctl-plugin-host host ${CMAKE_INSTALL_LIBEXECDIR}/certctl)
 
 # --- The libraries, and the SDK around them ------------------------------------------------------------------------------
 
@@ -61,17 +61,16 @@ endforeach()
 # --- Man pages, of the programs that exist --------------------------------------------------------------------------------
 
 find_program(SCDOC scdoc REQUIRED)
-# certctl_install_man(<page> <program target> <component>): docs/man/<page>.scd
-function(certctl_install_man page target component)
-  if(NOT TARGET ${target})
-    return()
-  endif()
-  set(source ${PROJECT_SOURCE_DIR}/docs/man/${page}.scd)
+# certctl_install_man(<room>/<page>.scd <component>): the page stands in the room of its program.
+function(certctl_install_man source component)
+  get_filename_component(page ${source} NAME_WLE)
   set(made ${PROJECT_BINARY_DIR}/man/${page})
-  add_custom_command(OUTPUT ${made} DEPENDS ${source} VERBATIM
+  add_custom_command(OUTPUT ${made} DEPENDS ${PROJECT_SOURCE_DIR}/${source} VERBATIM
                      COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
-                     COMMAND sh -c "\"$1\" <\"$2\" >\"$3\"" man ${SCDOC} ${source} ${made})
+                     COMMAND sh -c "\"$1\" <\"$2\" >\"$3\"" man ${SCDOC} ${PROJECT_SOURCE_DIR}/${source} ${made})
   add_custom_target(man-${page} ALL DEPENDS ${made})
   string(REGEX MATCH "[0-9]$" section ${page})
   install(FILES ${made} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
 endfunction()
+
+certctl_install_man(sdk/check/certctl-plugin.1.scd sdk)
