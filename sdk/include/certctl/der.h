@@ -2,10 +2,10 @@
  * A writer of DER (ITU-T X.690): enough for to-be-signed certificates, CRLs and OCSP responses.  It writes backwards into
  * one growing buffer, so lengths are known when they are needed.  Errors latch; ask once, in certctl_der_finish().
  *
- *     certctl_der_end/begin pairs nest: contents first, because the buffer grows towards its front:
- *             size_t mark = certctl_der_mark(&der);
- *             certctl_der_integer(&der, 2);
- *             certctl_der_wrap(&der, CERTCTL_DER_CONTEXT(0), mark);
+ * What comes last in the encoding is written first, because the buffer grows towards its front:
+ *     size_t mark = certctl_der_mark(&der);
+ *     certctl_der_integer(&der, 2);
+ *     certctl_der_wrap(&der, CERTCTL_DER_CONTEXT(0), mark);
  */
 #ifndef CERTCTL_DER_H
 #define CERTCTL_DER_H
@@ -18,30 +18,31 @@
 extern "C" {
 #endif
 
-#define CERTCTL_DER_BOOLEAN             0x01
-#define CERTCTL_DER_INTEGER             0x02
-#define CERTCTL_DER_BIT_STRING          0x03
-#define CERTCTL_DER_OCTET_STRING        0x04
-#define CERTCTL_DER_NULL                0x05
-#define CERTCTL_DER_OID                 0x06
-#define CERTCTL_DER_ENUMERATED          0x0a
-#define CERTCTL_DER_UTF8                0x0c
-#define CERTCTL_DER_SEQUENCE            0x30
-#define CERTCTL_DER_SET                 0x31
-#define CERTCTL_DER_PRINTABLE           0x13
-#define CERTCTL_DER_IA5                 0x16
-#define CERTCTL_DER_UTC_TIME            0x17
-#define CERTCTL_DER_GENERALIZED_TIME    0x18
-#define CERTCTL_DER_CONTEXT(n)          (0xa0 | (n)) /* constructed */
+#define CERTCTL_DER_BOOLEAN              0x01
+#define CERTCTL_DER_INTEGER              0x02
+#define CERTCTL_DER_BIT_STRING           0x03
+#define CERTCTL_DER_OCTET_STRING         0x04
+#define CERTCTL_DER_NULL                 0x05
+#define CERTCTL_DER_OID                  0x06
+#define CERTCTL_DER_ENUMERATED           0x0a
+#define CERTCTL_DER_UTF8                 0x0c
+#define CERTCTL_DER_SEQUENCE             0x30
+#define CERTCTL_DER_SET                  0x31
+#define CERTCTL_DER_PRINTABLE            0x13
+#define CERTCTL_DER_IA5                  0x16
+#define CERTCTL_DER_UTC_TIME             0x17
+#define CERTCTL_DER_GENERALIZED_TIME     0x18
+#define CERTCTL_DER_CONTEXT(n)           (0xa0 | (n)) /* constructed */
 #define CERTCTL_DER_CONTEXT_PRIMITIVE(n) (0x80 | (n))
 
 struct certctl_der {
 	TALLOC_CTX *mem;
 	unsigned char *data; /* the text is the last `len` of `size` bytes */
 	size_t len, size, max;
-	bool failed;
+	int failed; /* 0, or the enum certctl_code of the first thing that did not fit */
 };
 
+/** Start empty; the buffer is allocated on `mem` at the first write and holds at most `max` bytes. */
 CERTCTL_API void certctl_der_init(struct certctl_der *der, TALLOC_CTX *mem, size_t max);
 /** Where we are: everything written after this call is what certctl_der_wrap() encloses. */
 CERTCTL_API size_t certctl_der_mark(const struct certctl_der *der);
@@ -63,12 +64,13 @@ CERTCTL_API void certctl_der_bit_string(struct certctl_der *der, const void *dat
 /** UTCTime until 2049, GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
 CERTCTL_API void certctl_der_time(struct certctl_der *der, int64_t unix_s);
 CERTCTL_API void certctl_der_generalized_time(struct certctl_der *der, int64_t unix_s);
-/** The bytes, on der->mem; NO_MEMORY, LIMIT or INVALID. */
-CERTCTL_API int certctl_der_finish(struct certctl_der *der, struct certctl_bytes *ret, struct certctl_error *err)
-	CERTCTL_CHECKED;
+/** The bytes, a talloc chunk of their own on der->mem; the writer is empty again.  NO_MEMORY, LIMIT or INVALID. */
+CERTCTL_API int certctl_der_finish(struct certctl_der *der, struct certctl_bytes *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
- * Read one element: its tag, and where its content is.  Definite minimal lengths only; nothing is allocated.
+ * Read one element: its tag, and where its content is.  Single-octet tags and definite minimal lengths only; nothing is
+ * allocated, the element points into the input.
  * @param in   advanced behind the element on success
  * @return 0; INVALID
  */
