@@ -26,7 +26,7 @@ struct certctl_certificate_template {
 	const char *const *extended_key_usage; /* OIDs, NULL-terminated; may be NULL */
 	bool must_staple;
 	bool is_ca;
-	int path_length;                                 /* of a CA; -1: none */
+	int path_length;                                 /* of a CA; -1: none; ignored for others */
 	const char *crl_url, *ocsp_url, *ca_issuers_url; /* NULL: extension left out */
 	const char *const *policy_oids;                  /* NULL-terminated; may be NULL */
 	const char *const *permitted_dns;                /* name constraints of a CA, NULL-terminated; may be NULL */
@@ -52,14 +52,25 @@ CERTCTL_API int certctl_certificate_sign(TALLOC_CTX *mem, const struct certctl_b
 /**
  * What a certificate must obey before it is signed and after it was: RFC 5280 and the CA/Browser Forum's baseline where it is
  * about encoding.  Serial, dates, names, key usage against key type, extended key usage, basic constraints, key ids.
- * @param der  a TBSCertificate (before) or a Certificate (after): both are linted by the same rules
+ * Works from the DER alone; the builder is not asked.
+ * @param der       a TBSCertificate (before) or a Certificate (after): both are linted by the same rules
+ * @param expected  what it must say; NULL: anything that obeys the rules
+ * @param issuer    who signs it; NULL: not compared
  * @return 0, or INVALID with the first rule that is broken
  */
 CERTCTL_API int certctl_certificate_lint(const struct certctl_bytes *der,
 	const struct certctl_certificate_template *expected, const struct certctl_certificate_issuer *issuer,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** 20 octets, positive, 159 random bits. */
+/**
+ * Do the name constraints of a CA (RFC 5280, section 4.2.1.10) allow these names, and a subject where there is one?
+ * Name constraints on directories are not evaluated: with them, a subject is refused.
+ * @return 0; DENIED with the name and the constraint; INVALID when the constraints cannot be read
+ */
+CERTCTL_API int certctl_certificate_permits(const struct certctl_certificate *ca, const struct certctl_name *const *names,
+	bool has_subject, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** 20 octets, positive, 158 random bits: the second highest bit is always set, so that none of the octets is dropped. */
 CERTCTL_API int certctl_serial_make(unsigned char ret_serial[20], struct certctl_error *err) CERTCTL_CHECKED;
 
 #ifdef __cplusplus
