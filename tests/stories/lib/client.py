@@ -1,0 +1,55 @@
+"""An operator's HTTPS client: JSON both ways, the server verified against its CA."""
+import http.client
+import json
+import ssl
+from urllib.parse import urlsplit
+
+
+class ApiError(AssertionError):
+    def __init__(self, method, path, status, body):
+        super().__init__(f"{method} {path}: {status} {body}")
+        self.status = status
+        self.body = body
+
+
+class Client:
+    def __init__(self, url, ca_file, key):
+        self._where = urlsplit(url)
+        self._tls = ssl.create_default_context(cafile=ca_file)
+        self._key = key
+
+    def ask(self, method, path, body=None, expect=None, headers=None):
+        """One request on its own connection; the decoded reply.  `expect`: the status, otherwise any 2xx."""
+        connection = http.client.HTTPSConnection(self._where.hostname, self._where.port, context=self._tls, timeout=30)
+        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **(headers or {})}
+        text = None
+        if body is not None:
+            text = json.dumps(body)
+            sent["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, text, sent)
+            reply = connection.getresponse()
+            raw = reply.read().decode()
+        finally:
+            connection.close()
+        is_good = reply.status == expect if expect else 200 <= reply.status < 300
+        if not is_good:
+            raise ApiError(method, path, reply.status, raw)
+        return json.loads(raw) if raw else None
+
+    def get(self, path, **options):
+        return self.ask("GET", path, **options)
+
+    def post(self, path, body, **options):
+        return self.ask("POST", path, body, **options)
+
+    def all(self, path):
+        """The rows of a list, over all its pages."""
+        rows, cursor = [], None
+        while True:
+            separator = "&" if "?" in path else "?"
+            page = self.get(path + (f"{separator}cursor={cursor}" if cursor else ""))
+            rows += page["data"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return rows
