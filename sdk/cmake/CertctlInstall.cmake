@@ -74,3 +74,4 @@ function(certctl_install_man source component)
 endfunction()
 
 certctl_install_man(sdk/check/certctl-plugin.1.scd sdk)
+certctl_install_man(sdk/host/certctl-plugin-host.8.scd host)
