@@ -75,3 +75,7 @@ endfunction()
 
 certctl_install_man(sdk/check/certctl-plugin.1.scd sdk)
 certctl_install_man(sdk/host/certctl-plugin-host.8.scd host)
+if(TARGET certctl-agent)
+  certctl_install_man(agent/certctl-agent.8.scd agent)
+  certctl_install_man(agent/worker/certctl-agent-worker.8.scd agent)
+endif()
