@@ -1,0 +1,17 @@
+/* Calls to notifiers in the terms of notifier.h. */
+#include "typed.h"
+
+int certctl_notifier_send(struct certctl_connector *connector, const struct certctl_message *message,
+	const json_t *item, const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_receipt *ret,
+	struct certctl_error *err)
+{
+	struct certctl_receipt receipt = { 0 };
+	json_t *argument;
+	int rc = typed_argument("message", &certctl_wire_message, message, item, &argument, err);
+
+	if (rc == 0)
+		rc = typed_call(connector, "send", argument, call, mem, &certctl_wire_receipt, &receipt, err);
+	if (rc == 0)
+		*ret = receipt;
+	return rc;
+}

@@ -1,0 +1,131 @@
+/* Operations of targets: argument from JSON, call, result to JSON. */
+#include "process.h"
+
+static const struct certctl_target_ops *ops_of(const struct call *call)
+{
+	return &call->server->instance.plugin->ops.target;
+}
+
+static int open_target(const struct plugin *plugin, const struct certctl_host *host, const void *config, void **ret,
+	struct certctl_error *err)
+{
+	struct certctl_target *self = NULL;
+	int rc = plugin->ops.target.open(host, config, &self, err);
+
+	if (rc == 0)
+		*ret = self;
+	return rc;
+}
+
+static void close_target(const struct plugin *plugin, void *self)
+{
+	plugin->ops.target.close(self);
+}
+
+static int run_test(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	(void)argument;
+	*ret = json_null();
+	return ops_of(call)->test(call->self, &call->api, err);
+}
+
+static int run_info(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_info info = { 0 };
+	int rc = ops_of(call)->info(call->self, &call->api, call->mem, &info, err);
+
+	(void)argument;
+	return rc < 0 ? rc : call_result(&certctl_wire_info, &info, ret, err);
+}
+
+static int read_bundle(struct call *call, const json_t *argument, struct certctl_bundle *ret, struct certctl_error *err)
+{
+	return certctl_wire_from_json(call->mem, &certctl_wire_bundle, json_object_get(argument, "bundle"), ret, err);
+}
+
+static int run_plan(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_bundle bundle = { 0 };
+	struct certctl_plan plan = { 0 };
+	const void *item;
+	int rc = read_bundle(call, argument, &bundle, err);
+
+	if (rc < 0 || (rc = call_item(call, argument, &item, err)) < 0)
+		return rc;
+	rc = ops_of(call)->plan(call->self, &call->api, &bundle, item, call->mem, &plan, err);
+	return rc < 0 ? rc : call_result(&certctl_wire_plan, &plan, ret, err);
+}
+
+static int run_validate(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_bundle bundle = { 0 };
+	struct certctl_plan plan = { 0 };
+	int rc = read_bundle(call, argument, &bundle, err);
+
+	if (rc == 0)
+		rc = certctl_wire_from_json(call->mem, &certctl_wire_plan, json_object_get(argument, "plan"), &plan,
+			err);
+	*ret = json_null();
+	return rc < 0 ? rc : ops_of(call)->validate(call->self, &call->api, &bundle, &plan, err);
+}
+
+static int run_activate(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	const json_t *bundles_in = json_object_get(argument, "bundles"), *plans_in = json_object_get(argument, "plans");
+	const void *bundles, *plans;
+	int rc;
+
+	if (json_array_size(bundles_in) != json_array_size(plans_in))
+		return certctl_fail(err, CERTCTL_E_INVALID,
+			"bundles and plans: as many of one as of the other expected");
+	if ((rc = certctl_wire_rows_from_json(call->mem, &certctl_wire_bundle, bundles_in, &bundles, err)) < 0 ||
+		(rc = certctl_wire_rows_from_json(call->mem, &certctl_wire_plan, plans_in, &plans, err)) < 0)
+		return rc;
+	*ret = json_null();
+	return ops_of(call)->activate(call->self, &call->api, bundles, plans, err);
+}
+
+static int run_served(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_bundle bundle = { 0 };
+	const char *fingerprint = NULL;
+	const void *item;
+	int rc = read_bundle(call, argument, &bundle, err);
+
+	if (rc < 0 || (rc = call_item(call, argument, &item, err)) < 0)
+		return rc;
+	rc = ops_of(call)->served(call->self, &call->api, &bundle, item, call->mem, &fingerprint, err);
+	return rc < 0 ? rc : call_text_result("fingerprint", fingerprint, ret, err);
+}
+
+static int run_inventory(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+{
+	const struct certctl_inventory_item *const *items = NULL;
+	json_t *array;
+	int rc = ops_of(call)->inventory(call->self, &call->api, call->mem, &items, err);
+
+	(void)argument;
+	if (rc < 0)
+		return rc;
+	if (certctl_wire_rows_to_json(&certctl_wire_inventory_item, items, &array, err) < 0)
+		return err->code = CERTCTL_E_PROTOCOL;
+	*ret = json_pack("{s:o}", "items", array);
+	return 0;
+}
+
+#define AT(member) offsetof(struct certctl_target_ops, member)
+static const struct operation operations[] = {
+	{ "open", AT(open), 0, true, NULL },
+	{ "close", AT(close), 0, true, NULL },
+	{ "test", AT(test), 0, true, run_test },
+	{ "info", AT(info), 0, true, run_info },
+	{ "plan", AT(plan), 0, true, run_plan },
+	{ "validate", AT(validate), CERTCTL_TARGET_CAN_VALIDATE, false, run_validate },
+	{ "activate", AT(activate), CERTCTL_TARGET_CAN_ACTIVATE, false, run_activate },
+	{ "served", AT(served), CERTCTL_TARGET_CAN_SERVED, false, run_served },
+	{ "inventory", AT(inventory), CERTCTL_TARGET_CAN_INVENTORY, false, run_inventory },
+	{ 0 },
+};
+
+const struct kind target_kind = { CERTCTL_TARGET, sizeof(struct certctl_target_ops), 0, operations, open_target,
+	close_target };

@@ -1,0 +1,27 @@
+/**
+ * What a parent and its plugin process say to each other, each frame one JSON object:
+ *
+ *     parent -> process                                     process -> parent
+ *     {"hello": {protocol_min, protocol_max, mode, ...}}    {"hello": {protocol, enforced, ...}} or {"hello": {error}}
+ *     {"call": id, "operation", "deadline_ms", "argument"}  {"result": id, "value"} or {"result": id, "error"}
+ *     {"cancel": id}                                        {"log": id, "level", "event", "pairs"}
+ *     {"reply": id, "value"} or {"reply": id, "error"}      {"ask": id, "what", "argument"}
+ *
+ * The shape of hello never changes, so that any two versions can tell each other why they do not match.  Only one `ask` of a call
+ * is open at a time.  Deadlines are points of CLOCK_MONOTONIC, which both sides share.
+ */
+#ifndef CERTCTL_PROTOCOL_H
+#define CERTCTL_PROTOCOL_H
+
+/** Versions this code speaks, as parent and as plugin process alike. */
+#define CERTCTL_PROTOCOL_MIN 1
+#define CERTCTL_PROTOCOL_MAX 1
+
+/** Where the plugin process finds its socket. */
+#define CERTCTL_PROTOCOL_FD 3
+
+/** Records a call may log, and what one may hold; more is counted and dropped. */
+#define CERTCTL_LOG_RECORDS_MAX 200
+#define CERTCTL_LOG_RECORD_MAX  ((size_t)4096)
+
+#endif
