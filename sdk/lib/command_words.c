@@ -30,8 +30,8 @@ static const char *skip_blanks(const char *at)
 
 static int refuse(const struct reader *reader, const char *what, struct certctl_error *err)
 {
-	return certctl_fail(
-		err, CERTCTL_E_INVALID, "command, column %zu: %s", (size_t)(reader->at - reader->text) + 1, what);
+	return certctl_fail(err, CERTCTL_E_INVALID, "command, column %zu: %s", (size_t)(reader->at - reader->text) + 1,
+		what);
 }
 
 static int refuse_shell(const struct reader *reader, struct certctl_error *err)

@@ -118,8 +118,8 @@ int certctl_parent_open(int dir_fd, const char *name, int *ret_fd, const char **
 	int rc;
 
 	if (!base[0] || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-		return certctl_fail(
-			err, CERTCTL_E_INVALID, "%s: the name of a file expected", name[0] ? name : "(empty)");
+		return certctl_fail(err, CERTCTL_E_INVALID, "%s: the name of a file expected",
+			name[0] ? name : "(empty)");
 	if (slash) {
 		size_t len = (size_t)(slash - name);
 

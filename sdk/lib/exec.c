@@ -134,8 +134,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	sigfillset(&all);
 	sigdelset(&all, SIGKILL);
 	sigdelset(&all, SIGSTOP);
-	rc = posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawnattr_setflags(attributes,
+		POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (rc == 0)
 		rc = posix_spawnattr_setpgroup(attributes, 0);
 	if (rc == 0)
@@ -145,8 +145,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	return rc;
 }
 
-static int set_actions(
-	posix_spawn_file_actions_t *actions, const struct certctl_command *command, int input, int output)
+static int set_actions(posix_spawn_file_actions_t *actions, const struct certctl_command *command, int input,
+	int output)
 {
 	int rc = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
 

@@ -104,8 +104,8 @@ int certctl_file_read_secret(TALLOC_CTX *mem, int dir_fd, const char *name, size
 	return 0;
 }
 
-int certctl_file_read_path(
-	TALLOC_CTX *mem, const char *path, size_t max, char **ret_data, size_t *ret_len, struct certctl_error *err)
+int certctl_file_read_path(TALLOC_CTX *mem, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO_CLOSE int fd = open(path, READ_FLAGS | O_CLOEXEC);
 

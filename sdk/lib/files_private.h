@@ -8,8 +8,8 @@
  * Open the directory that holds the last part of `name`, below dir_fd and through no symlink.
  * @param ret_base  the last part, inside `name`
  */
-int certctl_parent_open(
-	int dir_fd, const char *name, int *ret_fd, const char **ret_base, struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_parent_open(int dir_fd, const char *name, int *ret_fd, const char **ret_base,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** certctl_fail_errno in the terms of files: EEXIST is CONFLICT; a symlink or a way out of the directory is DENIED. */
 int certctl_file_fail(struct certctl_error *err, int error_number, const char *name);

@@ -51,8 +51,8 @@ static int take_link(struct certctl_snapshot *snapshot, int parent_fd, const cha
 	return entry->target ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for a snapshot");
 }
 
-static int take_entry(
-	struct certctl_snapshot *snapshot, const char *name, struct entry *entry, struct certctl_error *err)
+static int take_entry(struct certctl_snapshot *snapshot, const char *name, struct entry *entry,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO_CLOSE int parent_fd = -1;
 	struct stat status;
@@ -82,8 +82,8 @@ static int take_entry(
 	return certctl_file_read_secret(snapshot, parent_fd, base, CONTENT_MAX, &entry->content, err);
 }
 
-int certctl_snapshot_take(
-	TALLOC_CTX *mem, int dir_fd, const char *const *names, struct certctl_snapshot **ret, struct certctl_error *err)
+int certctl_snapshot_take(TALLOC_CTX *mem, int dir_fd, const char *const *names, struct certctl_snapshot **ret,
+	struct certctl_error *err)
 {
 	struct certctl_snapshot *snapshot;
 	size_t count = 0;
@@ -117,8 +117,8 @@ static int restore_entry(int dir_fd, const struct entry *entry, struct certctl_e
 	case ENTRY_LINK:
 		return certctl_link_replace(dir_fd, entry->name, entry->target, err);
 	case ENTRY_FILE:
-		return certctl_file_replace(
-			dir_fd, entry->name, entry->content.data, entry->content.len, &entry->attributes, err);
+		return certctl_file_replace(dir_fd, entry->name, entry->content.data, entry->content.len,
+			&entry->attributes, err);
 	}
 	return certctl_fail(err, CERTCTL_E_INTERNAL, "a snapshot holds an entry of kind %d", (int)entry->kind);
 }

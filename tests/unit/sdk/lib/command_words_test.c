@@ -38,8 +38,8 @@ static void words_are_those_of_a_shell(void)
 		struct certctl_error err;
 		char **words = NULL;
 
-		ASSERT_OK(certctl_command_run(
-				  test_mem(), &(struct certctl_command){ .argv = argv }, NULL, NULL, &result, &err),
+		ASSERT_OK(certctl_command_run(test_mem(), &(struct certctl_command){ .argv = argv }, NULL, NULL,
+				  &result, &err),
 			err);
 		ASSERT_OK(certctl_command_split(test_mem(), rows[i], &words, &err), err);
 		ASSERT_TEXT(joined(words), result.output);

@@ -192,8 +192,8 @@ static void output_is_valid_utf8_whatever_it_was(void)
 		struct certctl_command_result result;
 		struct certctl_error err;
 
-		ASSERT_OK(
-			run(&(struct certctl_command){ .argv = argv, .output_max = rows[i].max }, &result, &err), err);
+		ASSERT_OK(run(&(struct certctl_command){ .argv = argv, .output_max = rows[i].max }, &result, &err),
+			err);
 		ASSERT_TEXT(result.output, rows[i].text);
 		CU_ASSERT_EQUAL(result.output_len, strlen(rows[i].text));
 		CU_ASSERT_EQUAL(result.output_cut, rows[i].is_cut);
@@ -300,8 +300,8 @@ static void a_status_that_somebody_else_took_is_an_error(void)
 	struct certctl_error err;
 	void (*handler)(int) = signal(SIGCHLD, SIG_IGN); /* the kernel reaps */
 
-	ASSERT_FAILS(
-		run(&(struct certctl_command){ .argv = argv }, &result, &err), CERTCTL_E_IO, "status is lost", err);
+	ASSERT_FAILS(run(&(struct certctl_command){ .argv = argv }, &result, &err), CERTCTL_E_IO, "status is lost",
+		err);
 	signal(SIGCHLD, handler);
 }
 

@@ -38,8 +38,8 @@ static void what_does_not_exist_is_named(void)
 	ASSERT_FAILS(certctl_owner_lookup("root", "no-such-group", &uid, &gid, &err), CERTCTL_E_NOT_FOUND,
 		"group 'no-such-group'", err);
 	/* 2^32 - 1 is -1, "unchanged": never by accident. */
-	ASSERT_FAILS(
-		certctl_owner_lookup("4294967295", NULL, &uid, &gid, &err), CERTCTL_E_NOT_FOUND, "4294967295", err);
+	ASSERT_FAILS(certctl_owner_lookup("4294967295", NULL, &uid, &gid, &err), CERTCTL_E_NOT_FOUND, "4294967295",
+		err);
 	ASSERT_FAILS(certctl_owner_lookup("-1", NULL, &uid, &gid, &err), CERTCTL_E_NOT_FOUND, "-1", err);
 	CU_ASSERT_EQUAL(uid, 7);
 	CU_ASSERT_EQUAL(gid, 7);

@@ -44,10 +44,10 @@ static void a_file_longer_than_the_limit_is_refused(void)
 	char *data = NULL;
 	size_t len = 7;
 
-	ASSERT_FAILS(
-		certctl_file_read(test_mem(), dir_fd, "file", 4, &data, &len, &err), CERTCTL_E_LIMIT, "4 bytes", err);
-	ASSERT_FAILS(
-		certctl_file_read_secret(test_mem(), dir_fd, "file", 0, &secret, &err), CERTCTL_E_LIMIT, "file", err);
+	ASSERT_FAILS(certctl_file_read(test_mem(), dir_fd, "file", 4, &data, &len, &err), CERTCTL_E_LIMIT, "4 bytes",
+		err);
+	ASSERT_FAILS(certctl_file_read_secret(test_mem(), dir_fd, "file", 0, &secret, &err), CERTCTL_E_LIMIT, "file",
+		err);
 	CU_ASSERT_PTR_NULL(data);
 	CU_ASSERT_EQUAL(len, 7);
 	CU_ASSERT_PTR_NULL(secret.data);
@@ -87,14 +87,14 @@ static void what_is_no_regular_file_is_refused_without_waiting(void)
 	CU_ASSERT_EQUAL(mkfifoat(dir_fd, "fifo", 0600), 0);
 	CU_ASSERT_EQUAL(mkdirat(dir_fd, "dir", 0700), 0);
 	CU_ASSERT_EQUAL(symlinkat("file", dir_fd, "link"), 0);
-	ASSERT_FAILS(
-		certctl_file_read(test_mem(), dir_fd, "fifo", 9, &data, &len, &err), CERTCTL_E_INVALID, "regular", err);
-	ASSERT_FAILS(
-		certctl_file_read(test_mem(), dir_fd, "dir", 9, &data, &len, &err), CERTCTL_E_INVALID, "regular", err);
-	ASSERT_FAILS(
-		certctl_file_read(test_mem(), dir_fd, "link", 9, &data, &len, &err), CERTCTL_E_DENIED, "link", err);
-	ASSERT_FAILS(
-		certctl_file_read(test_mem(), dir_fd, "none", 9, &data, &len, &err), CERTCTL_E_NOT_FOUND, "none", err);
+	ASSERT_FAILS(certctl_file_read(test_mem(), dir_fd, "fifo", 9, &data, &len, &err), CERTCTL_E_INVALID, "regular",
+		err);
+	ASSERT_FAILS(certctl_file_read(test_mem(), dir_fd, "dir", 9, &data, &len, &err), CERTCTL_E_INVALID, "regular",
+		err);
+	ASSERT_FAILS(certctl_file_read(test_mem(), dir_fd, "link", 9, &data, &len, &err), CERTCTL_E_DENIED, "link",
+		err);
+	ASSERT_FAILS(certctl_file_read(test_mem(), dir_fd, "none", 9, &data, &len, &err), CERTCTL_E_NOT_FOUND, "none",
+		err);
 	ASSERT_FAILS(certctl_file_read_path(test_mem(), "/dev/zero", 9, &data, &len, &err), CERTCTL_E_INVALID,
 		"regular", err);
 }

@@ -51,8 +51,8 @@ static void a_file_is_made_once(void)
 	struct certctl_error err;
 
 	ASSERT_OK(certctl_file_create(dir_fd, "file", "first", 5, &private_file, &err), err);
-	ASSERT_FAILS(
-		certctl_file_create(dir_fd, "file", "second", 6, &private_file, &err), CERTCTL_E_CONFLICT, "file", err);
+	ASSERT_FAILS(certctl_file_create(dir_fd, "file", "second", 6, &private_file, &err), CERTCTL_E_CONFLICT, "file",
+		err);
 	ASSERT_TEXT(read_text(dir_fd, "file"), "first");
 	CU_ASSERT_EQUAL(symlinkat("elsewhere", dir_fd, "link"), 0);
 	ASSERT_FAILS(certctl_file_create(dir_fd, "link", "x", 1, &private_file, &err), CERTCTL_E_CONFLICT, "link", err);
@@ -117,8 +117,8 @@ static void planted_links_are_replaced_or_refused_but_never_followed(void)
 
 	ASSERT_OK(certctl_file_replace(dir_fd, "file", "mine", 4, &private_file, &err), err);
 	ASSERT_TEXT(read_text(dir_fd, "file"), "mine");
-	ASSERT_FAILS(
-		certctl_file_replace(dir_fd, "sub/victim", "x", 1, &private_file, &err), CERTCTL_E_DENIED, "link", err);
+	ASSERT_FAILS(certctl_file_replace(dir_fd, "sub/victim", "x", 1, &private_file, &err), CERTCTL_E_DENIED, "link",
+		err);
 	ASSERT_FAILS(certctl_file_remove(dir_fd, "sub/victim", &err), CERTCTL_E_DENIED, "link", err);
 	ASSERT_FAILS(certctl_link_replace(dir_fd, "sub/victim", "x", &err), CERTCTL_E_DENIED, "link", err);
 	ASSERT_FAILS(certctl_file_replace(dir_fd, "../x", "x", 1, &private_file, &err), CERTCTL_E_INVALID, "..", err);
@@ -319,8 +319,8 @@ static void writers_of_one_name_take_turns(void)
 		children[i] = fork();
 		if (children[i] == 0) {
 			for (int n = 0; n < 100; n++)
-				if (certctl_file_replace(
-					    dir_fd, "file", i ? a : b, i ? sizeof(a) : sizeof(b), &private_file, NULL))
+				if (certctl_file_replace(dir_fd, "file", i ? a : b, i ? sizeof(a) : sizeof(b),
+					    &private_file, NULL))
 					_exit(1);
 			_exit(0);
 		}

@@ -84,8 +84,8 @@ static void what_cannot_be_kept_is_refused(void)
 	struct certctl_error err;
 
 	CU_ASSERT_EQUAL(mkdirat(dir_fd, "sub", 0700), 0);
-	ASSERT_FAILS(
-		certctl_snapshot_take(test_mem(), dir_fd, directory, &snapshot, &err), CERTCTL_E_INVALID, "sub", err);
+	ASSERT_FAILS(certctl_snapshot_take(test_mem(), dir_fd, directory, &snapshot, &err), CERTCTL_E_INVALID, "sub",
+		err);
 	ASSERT_FAILS(certctl_snapshot_take(test_mem(), dir_fd, outside, &snapshot, &err), CERTCTL_E_INVALID, "..", err);
 	CU_ASSERT_PTR_NULL(snapshot);
 }
