@@ -66,15 +66,12 @@ static int plan_as_json(struct trial *trial, const struct certctl_bundle *bundle
 	return certctl_wire_to_json(&certctl_wire_plan, ret, ret_json, err);
 }
 
-/* In a fresh process: nothing of an earlier call may be in it. */
-static void check_pure(struct trial *trial, const struct certctl_bundle *bundle, const json_t *first)
+/* Nothing of an earlier call may be in it, and nothing of the process. */
+static void check_pure(struct trial *trial, const char *check, const struct certctl_bundle *bundle, const json_t *first)
 {
-	static const char check[] = "plan: the same bundle gives the same plan, also in a fresh process";
 	CERTCTL_AUTO(json_decref) json_t *again = NULL;
 	struct certctl_plan plan;
 	struct certctl_error err = { 0 };
-
-	certctl_connector_stop(trial->connector);
 	int rc = plan_as_json(trial, bundle, &plan, &again, &err);
 
 	if (rc < 0)
@@ -93,7 +90,9 @@ static void check_plan(struct trial *trial, const struct certctl_bundle *bundle)
 		    plan_as_json(trial, bundle, &plan, &first, &err), &err))
 		return;
 	report_judged(trial->report, "plan: files, modes and commands are complete", judge_plan(&plan));
-	check_pure(trial, bundle, first);
+	check_pure(trial, "plan: the same bundle gives the same plan", bundle, first);
+	certctl_connector_stop(trial->connector);
+	check_pure(trial, "plan: also in a fresh process, after a lost reply", bundle, first);
 }
 
 static void check_inventory(struct trial *trial)

@@ -5,9 +5,6 @@
 #include <certctl/time.h>
 #include <string.h>
 
-/* As certctl does it: clocks differ. */
-#define BEGIN_EARLIER_S 300
-
 static const char *pick_common_name(const struct certctl_name *const *names)
 {
 	for (; *names; names++)
@@ -48,8 +45,8 @@ int sample_make(TALLOC_CTX *mem, const struct certctl_name *const *names, int64_
 
 	sample->names = names;
 	sample->common_name = pick_common_name(names);
-	sample->not_before_unix_s = certctl_clock_now_s(certctl_clock_system()) - BEGIN_EARLIER_S;
-	sample->not_after_unix_s = sample->not_before_unix_s + BEGIN_EARLIER_S + lifetime_s - 1;
+	sample->not_before_unix_s = certctl_clock_now_s(certctl_clock_system());
+	sample->not_after_unix_s = sample->not_before_unix_s + lifetime_s - 1;
 	if (certctl_serial_make(serial, err) < 0 ||
 		certctl_key_generate(sample, CERTCTL_ECDSA_P256, &sample->key, err) < 0 ||
 		certctl_csr_make(sample, sample->key,

@@ -12,7 +12,7 @@ import tempfile
 
 BUILD = os.environ["CERTCTL_BUILD"]
 
-# Template, kind and id, what the host links beside libcertctl; the operation to run, its argument, a word of the reply.
+# Template, kind and id, the operation to run, its argument, a word of the reply.
 TEMPLATES = [
     ("issuer", "issuer-file-ca", "chain", None, "BEGIN CERTIFICATE"),
     ("target", "target-pem-file", "plan",
@@ -20,7 +20,8 @@ TEMPLATES = [
                  "names": [{"type": "dns", "text": "a.example.com"}], "key_type": "ECDSA_P256", "not_after_unix_s": 0}},
      "/etc/postfix/certificate.pem"),
     ("notifier", "notifier-spool", "send",
-     {"id": "msg-1", "kind": "alert", "severity": "warning", "event": "e", "subject": "s", "text": "t", "created_unix_s": 0},
+     {"message": {"id": "msg-1", "kind": "alert", "severity": "warning", "event": "e", "subject": "s", "text": "t",
+                  "created_unix_s": 0}},
      "msg-1.json"),
 ]
 
