@@ -19,6 +19,9 @@
 #define ATTEMPT_MS   5000 /* one attempt that hangs must not use up the time of all */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 250
+/* Servers that fork accept with old and new processes for a while: nginx lets 100 ms pass before it ends the old ones. */
+#define SETTLE_MS      300
+#define SETTLE_STEP_MS 30
 
 #define RSA_SIGNATURES                                                                                                 \
 	"+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:"      \
@@ -123,16 +126,16 @@ static int talk(const struct certctl_probe *probe, const struct probe_socket *so
 	return rc;
 }
 
-int certctl_probe_once(
-	const struct certctl_probe *probe, int64_t deadline_ms, struct certctl_served *ret, struct certctl_error *err)
+int certctl_probe_once(const struct certctl_probe *probe, int64_t deadline_ms, struct certctl_served *ret,
+	struct certctl_error *err)
 {
 	struct certctl_served served = { 0 };
 	struct probe_socket sock;
 	int rc;
 
 	if (!probe->address || probe->port == 0 || probe->key_type >= CERTCTL_KEY_TYPE_COUNT)
-		return certctl_fail(
-			err, CERTCTL_E_INVALID, "probe: address, port or key type is missing or out of range");
+		return certctl_fail(err, CERTCTL_E_INVALID,
+			"probe: address, port or key type is missing or out of range");
 	rc = probe_socket_connect(probe->address, probe->port, deadline_ms, &sock, err);
 	if (rc < 0)
 		return rc;
@@ -161,30 +164,46 @@ static void pause_ms(int64_t duration_ms)
 		;
 }
 
+/* One look: 0 when it is one of those, otherwise why not. */
+static int look(const struct certctl_probe *probe, const char *const *fingerprints, int64_t deadline_ms,
+	struct certctl_served *ret, struct certctl_error *err)
+{
+	int64_t attempt_end_ms = certctl_monotonic_ms() + ATTEMPT_MS;
+	int rc = certctl_probe_once(probe, attempt_end_ms < deadline_ms ? attempt_end_ms : deadline_ms, ret, err);
+
+	if (rc == 0 && is_one_of(ret->fingerprint_sha256, fingerprints))
+		return 0;
+	/* A last look that is cut off says less than the one before it. */
+	if (rc == 0 || (rc == CERTCTL_E_TIMEOUT && ret->fingerprint_sha256[0]))
+		return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s:%u serves %.16s..., not %.16s...", probe->address,
+			probe->port, ret->fingerprint_sha256, fingerprints[0] ? fingerprints[0] : "-");
+	return certctl_error_prefix(err, "%s:%u", probe->address, probe->port);
+}
+
 int certctl_probe_until(const struct certctl_probe *probe, const char *const *fingerprints, int64_t deadline_ms,
 	struct certctl_served *ret, struct certctl_error *err)
 {
-	int64_t wait_ms = PAUSE_MIN_MS;
+	int64_t wait_ms = PAUSE_MIN_MS, agreed_since_ms = 0;
 
 	*ret = (struct certctl_served){ 0 };
 	for (;;) {
-		int64_t attempt_end_ms = certctl_monotonic_ms() + ATTEMPT_MS;
-		int rc = certctl_probe_once(
-			probe, attempt_end_ms < deadline_ms ? attempt_end_ms : deadline_ms, ret, err);
+		int rc = look(probe, fingerprints, deadline_ms, ret, err);
+		int64_t now_ms = certctl_monotonic_ms();
 
-		if (rc == 0 && is_one_of(ret->fingerprint_sha256, fingerprints))
-			return 0;
 		if (rc == CERTCTL_E_INVALID || rc == CERTCTL_E_INTERNAL)
 			return rc;
-		int64_t left_ms = deadline_ms - certctl_monotonic_ms();
-		if (left_ms <= 0) {
-			if (rc < 0)
-				return certctl_error_prefix(err, "%s:%u", probe->address, probe->port);
-			return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s:%u serves %.16s..., not %.16s...",
-				probe->address, probe->port, ret->fingerprint_sha256,
-				fingerprints[0] ? fingerprints[0] : "-");
+		if (rc == 0) {
+			agreed_since_ms = agreed_since_ms ? agreed_since_ms : now_ms;
+			/* When the time is up in the middle of it, the last look counts. */
+			if (now_ms - agreed_since_ms >= SETTLE_MS || now_ms >= deadline_ms)
+				return 0;
+			pause_ms(SETTLE_STEP_MS);
+			continue;
 		}
-		pause_ms(wait_ms < left_ms ? wait_ms : left_ms);
+		agreed_since_ms = 0;
+		if (now_ms >= deadline_ms)
+			return rc;
+		pause_ms(wait_ms < deadline_ms - now_ms ? wait_ms : deadline_ms - now_ms);
 		wait_ms = wait_ms * 2 < PAUSE_MAX_MS ? wait_ms * 2 : PAUSE_MAX_MS;
 	}
 }

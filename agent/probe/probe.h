@@ -21,8 +21,9 @@ int certctl_probe_once(const struct certctl_probe *probe, int64_t deadline_ms, s
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
- * Try until the server serves one of `fingerprints` (NULL-terminated) or the deadline passes.  A server that reloads may
- * refuse connections or show the old certificate for a moment, so every other outcome is tried again.
+ * Try until the server serves one of `fingerprints` (NULL-terminated), and nothing else for a third of a second, or the deadline
+ * passes.  A server that reloads may refuse connections or show old and new certificates by turns for a moment, so every other
+ * outcome is tried again.
  * @param ret  what was seen last, also on failure; fingerprint_sha256 is "" when nothing was
  * @param err  never NULL
  * @return 0; the last reason: UNAVAILABLE when another certificate is served or nothing answers, or as certctl_probe_once()

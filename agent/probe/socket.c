@@ -25,8 +25,8 @@ int probe_socket_wait(const struct probe_socket *sock, short events, struct cert
 	}
 }
 
-static int connect_one(
-	const struct addrinfo *address, int64_t deadline_ms, struct probe_socket *ret, struct certctl_error *err)
+static int connect_one(const struct addrinfo *address, int64_t deadline_ms, struct probe_socket *ret,
+	struct certctl_error *err)
 {
 	int rc, failure = 0;
 	socklen_t size = sizeof(failure);
@@ -53,20 +53,20 @@ static int connect_one(
 	return rc;
 }
 
-int probe_socket_connect(
-	const char *address, uint16_t port, int64_t deadline_ms, struct probe_socket *ret, struct certctl_error *err)
+int probe_socket_connect(const char *address, uint16_t port, int64_t deadline_ms, struct probe_socket *ret,
+	struct certctl_error *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV }, *all = NULL;
+	/* Addresses first: asking for names costs a look at every interface, and at files. */
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV },
+			*all = NULL;
 	char service[8];
 	int rc;
 
 	snprintf(service, sizeof(service), "%u", port);
 	rc = getaddrinfo(address, service, &hints, &all);
-	if (rc == EAI_ADDRFAMILY || rc == EAI_NONAME) {
-		/* AI_ADDRCONFIG hides ::1 and 127.0.0.1 on hosts whose only network is loopback. */
-		hints.ai_flags = AI_NUMERICSERV;
+	hints.ai_flags = AI_NUMERICSERV;
+	if (rc == EAI_NONAME)
 		rc = getaddrinfo(address, service, &hints, &all);
-	}
 	if (rc != 0)
 		return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: %s", address, gai_strerror(rc));
 	rc = certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: no address", address);
