@@ -4,15 +4,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
-import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lib.processes import Process, eventually, free_port, run  # noqa: E402
-from lib.tls import fingerprint, served, served_chain  # noqa: E402,F401
+from lib.processes import Process, eventually, free_port, run
+from lib.tls import fingerprint, served, served_chain
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 BUILD = os.environ.get("CERTCTL_BUILD", ".build/dev")
@@ -223,8 +220,3 @@ def steps(report):
 def sha256_of(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
-
-
-def is_listening(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from stage import NGINX, Stage, eventually, read, sha256_of, steps, write
+from stage import DRIVER, NGINX, Stage, eventually, read, sha256_of, steps, write
 
 TRUE, FALSE = "/bin/true", "/bin/false"
 
@@ -132,7 +132,7 @@ class GoesWell(unittest.TestCase):
                     pair = stage.authority.issue(site.name)
                     path = write(f"{stage.folder}/{site.binding}.json",
                                  json.dumps({**stage.spec, "deployments": [stage.deployment(pair, site)]}))
-                    done = subprocess.run([os.environ["CERTCTL_DEPLOY_DRIVER"], path, "deploy"], capture_output=True,
+                    done = subprocess.run([DRIVER, path, "deploy"], capture_output=True,
                                           text=True, timeout=120, check=False)
                     results.setdefault(site.name, []).append((done.stdout and json.loads(done.stdout)[0]["outcome"], pair))
 
