@@ -50,7 +50,7 @@ bool certctl_utf8_is_hidden(uint32_t character)
 	static const struct {
 		uint32_t first, last;
 	} hidden[] = { { 0x00, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e },
-		{ 0x2066, 0x2069 }, { 0xfeff, 0xfeff } };
+		{ 0x2066, 0x2069 }, { 0xfeff, 0xfeff }, { 0xfffe, 0xffff } };
 
 	for (size_t i = 0; i < CERTCTL_COUNT(hidden); i++)
 		if (character >= hidden[i].first && character <= hidden[i].last)
