@@ -21,8 +21,8 @@ struct place {
 	int dir_fd;
 };
 
-static int open_place(
-	TALLOC_CTX *mem, const char *path, const char *store, struct place *ret, struct certctl_error *err)
+static int open_place(TALLOC_CTX *mem, const char *path, const char *store, struct place *ret,
+	struct certctl_error *err)
 {
 	char *directory = deploy_directory_of(mem, path);
 
@@ -81,8 +81,8 @@ static int look(const struct place *place, int *ret_original, struct certctl_err
 	}
 	if (is_of_another_binding(place, text)) {
 		certctl_fail(err, CERTCTL_E_CONFLICT, "%s: belongs to another binding: %s", place->path, text);
-		return certctl_hint(
-			err, "Give each binding paths of its own. If that binding is gone, remove the link first.");
+		return certctl_hint(err,
+			"Give each binding paths of its own. If that binding is gone, remove the link first.");
 	}
 	if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: not a file", place->path);

@@ -8,8 +8,8 @@
 #include "store.h"
 
 /** What a path is now: enum deploy_original.  DENIED: a symlink on the way; CONFLICT: another binding's; INVALID: no file. */
-int deploy_adopt_look(
-	const char *path, const char *store, int *ret_original, struct certctl_error *err) CERTCTL_CHECKED;
+int deploy_adopt_look(const char *path, const char *store, int *ret_original,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** Fill generation entry->adopted with what stands at the paths, keep the originals, point `current` there, set the links. */
 int deploy_adopt(const struct deploy_entry *entry, int store_fd, struct certctl_error *err) CERTCTL_CHECKED;
 /** Put the originals back.  `current` must point to entry->adopted.  Safe to repeat, and after an adoption cut short. */

@@ -90,8 +90,8 @@ int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem,
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = plan_one(work, deployments[i], &tasks[i], err);
 	if (rc == 0)
-		rc = certctl_deploy_tasks(
-			deployer, mem, (const struct certctl_deploy_task *const *)tasks, ret_reports, err);
+		rc = certctl_deploy_tasks(deployer, mem, (const struct certctl_deploy_task *const *)tasks, ret_reports,
+			err);
 	talloc_free(work);
 	return rc;
 }

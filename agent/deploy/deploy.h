@@ -84,7 +84,7 @@ int certctl_deploy_recover(struct certctl_deployer *deployer,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Unlink previous generations whose rollback time is over.  `ret_next_unix_s`: when to come again; 0: nothing left. */
-int certctl_deploy_expire(
-	struct certctl_deployer *deployer, int64_t *ret_next_unix_s, struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_deploy_expire(struct certctl_deployer *deployer, int64_t *ret_next_unix_s,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

@@ -69,8 +69,8 @@ int deploy_validate(struct transaction *transaction, struct certctl_error *err) 
 /** Equal activations of the `count` transactions run once; on failure each of that group is marked with the error. */
 void deploy_activate_all(struct transaction *const *transactions, size_t count, const char *step, bool *ret_ok);
 /** Until every probe sees the new certificate or the time is up.  Nothing to ask: 0, report->verified stays false. */
-int deploy_look_for_new(
-	struct transaction *transaction, int64_t deadline_ms, struct certctl_error *err) CERTCTL_CHECKED;
+int deploy_look_for_new(struct transaction *transaction, int64_t deadline_ms,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** The same for what was served before.  `ret_is_known`: there was something to ask for. */
 int deploy_look_for_old(struct transaction *transaction, int64_t deadline_ms, bool *ret_is_known,
 	struct certctl_error *err) CERTCTL_CHECKED;

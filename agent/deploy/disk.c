@@ -51,15 +51,15 @@ int deploy_stage(struct transaction *transaction, struct certctl_error *err)
 	if (rc == 0 && entry->adopted)
 		rc = deploy_adopt(entry, transaction->store_fd, err);
 	if (rc == 0)
-		rc = deploy_store_prepare(
-			transaction->store_fd, entry->generation, entry->adopted ? entry->adopted : entry->before, err);
+		rc = deploy_store_prepare(transaction->store_fd, entry->generation,
+			entry->adopted ? entry->adopted : entry->before, err);
 	return rc;
 }
 
 static int advance(struct transaction *transaction, enum deploy_phase to, struct certctl_error *err)
 {
-	int rc = deploy_journal_advance(
-		transaction->deployer->journal_fd, transaction->entry.id, transaction->phase, to, err);
+	int rc = deploy_journal_advance(transaction->deployer->journal_fd, transaction->entry.id, transaction->phase,
+		to, err);
 
 	if (rc == 0)
 		transaction->phase = to;
@@ -157,13 +157,11 @@ static int retire(const struct transaction *transaction, const struct deploy_bin
 static int add_old(TALLOC_CTX *mem, struct deploy_binding *record, const char *store, int64_t generation,
 	int64_t until_unix_s, struct certctl_error *err)
 {
-	char *path = generation ? talloc_asprintf(mem, "%s/%" PRId64, store, generation) : NULL;
+	char *path = talloc_asprintf(mem, "%s/%" PRId64, store, generation);
 
 	for (size_t i = 0; path && i < record->old.count; i++)
 		if (strcmp(deploy_olds(record)[i].path, path) == 0)
-			return 0; /* this finish was cut short and is done again */
-	if (!generation)
-		return 0;
+			return 0; /* it has its date already */
 
 	struct deploy_old *olds = talloc_array(mem, struct deploy_old, (unsigned)record->old.count + 1);
 
@@ -176,8 +174,8 @@ static int add_old(TALLOC_CTX *mem, struct deploy_binding *record, const char *s
 	return 0;
 }
 
-static int write_binding(
-	const struct transaction *transaction, const struct deploy_binding *was, struct certctl_error *err)
+static int write_binding(const struct transaction *transaction, const struct deploy_binding *was,
+	struct certctl_error *err)
 {
 	const struct deploy_entry *entry = &transaction->entry;
 	int64_t until_unix_s = certctl_clock_now_s(transaction->deployer->clock) + transaction->deployer->rollback_s;
@@ -189,10 +187,14 @@ static int write_binding(
 		.generation = entry->generation,
 		.files = entry->files,
 		.old = was->old };
-	int rc = add_old(transaction->work, &record, entry->store, entry->before, until_unix_s, err);
+	int64_t *numbers = NULL;
+	size_t count = 0;
+	int rc = deploy_store_list(transaction->work, transaction->store_fd, &numbers, &count, err);
 
-	if (rc == 0)
-		rc = add_old(transaction->work, &record, entry->store, entry->adopted, until_unix_s, err);
+	/* Every other generation there: what was in service, what was adopted, and what a lost record had forgotten. */
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		if (numbers[i] != entry->generation)
+			rc = add_old(transaction->work, &record, entry->store, numbers[i], until_unix_s, err);
 	if (rc == 0 && was->store && strcmp(was->store, entry->store) != 0)
 		rc = add_old(transaction->work, &record, was->store, was->generation, until_unix_s, err);
 	return rc == 0 ? deploy_binding_write(transaction->deployer, entry->binding, &record, err) : rc;

@@ -30,8 +30,8 @@ int deploy_journal_begin(int journal_fd, const struct deploy_entry *entry, struc
 	return deploy_record_write(journal_fd, name, deploy_entry_fields, entry, err);
 }
 
-int deploy_journal_advance(
-	int journal_fd, const char *id, enum deploy_phase from, enum deploy_phase to, struct certctl_error *err)
+int deploy_journal_advance(int journal_fd, const char *id, enum deploy_phase from, enum deploy_phase to,
+	struct certctl_error *err)
 {
 	char old_name[NAME_MAX + 1], new_name[NAME_MAX + 1];
 
@@ -71,8 +71,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct deploy_journal_item *)a)->name, ((const struct deploy_journal_item *)b)->name);
 }
 
-int deploy_journal_list(
-	TALLOC_CTX *mem, int journal_fd, struct deploy_journal_item **ret, size_t *ret_count, struct certctl_error *err)
+int deploy_journal_list(TALLOC_CTX *mem, int journal_fd, struct deploy_journal_item **ret, size_t *ret_count,
+	struct certctl_error *err)
 {
 	struct deploy_journal_item *items = talloc_array(mem, struct deploy_journal_item, 0);
 	size_t count = 0, id_len = 0;

@@ -18,8 +18,8 @@ enum deploy_phase {
 int deploy_journal_begin(int journal_fd, const struct deploy_entry *entry, struct certctl_error *err) CERTCTL_CHECKED;
 int deploy_journal_advance(int journal_fd, const char *id, enum deploy_phase from, enum deploy_phase to,
 	struct certctl_error *err) CERTCTL_CHECKED;
-int deploy_journal_end(
-	int journal_fd, const char *id, enum deploy_phase phase, struct certctl_error *err) CERTCTL_CHECKED;
+int deploy_journal_end(int journal_fd, const char *id, enum deploy_phase phase,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 struct deploy_journal_item {
 	char *name, *id; /* of the file, and what it says before the phase */

@@ -43,8 +43,8 @@ static int check_command(const struct certctl_deploy_policy *policy, const struc
 	if (!is_allowed) {
 		char *text = certctl_command_text(NULL, argv);
 
-		certctl_fail(
-			err, CERTCTL_E_DENIED, "%s: command is not permitted on this host: %s", step, text ? text : "");
+		certctl_fail(err, CERTCTL_E_DENIED, "%s: command is not permitted on this host: %s", step,
+			text ? text : "");
 		certctl_hint(err, "Add it to the commands in the worker's configuration on this host.");
 		talloc_free(text);
 	}
@@ -52,8 +52,8 @@ static int check_command(const struct certctl_deploy_policy *policy, const struc
 	return is_allowed ? 0 : CERTCTL_E_DENIED;
 }
 
-int deploy_policy_check(
-	const struct certctl_deploy_policy *policy, const struct deploy_entry *entry, struct certctl_error *err)
+int deploy_policy_check(const struct certctl_deploy_policy *policy, const struct deploy_entry *entry,
+	struct certctl_error *err)
 {
 	int rc = check_command(policy, &entry->validate, "validate", err);
 

@@ -88,8 +88,8 @@ static int take_probes(struct transaction *transaction, const struct certctl_pla
 
 		if (!probe->address || !probe->address[0] || !probe->port ||
 			probe->key_type >= CERTCTL_KEY_TYPE_COUNT || probe->starttls > CERTCTL_STARTTLS_MYSQL)
-			return certctl_fail(
-				err, CERTCTL_E_INVALID, "plan: probe %zu: address, port, key type or STARTTLS", i);
+			return certctl_fail(err, CERTCTL_E_INVALID,
+				"plan: probe %zu: address, port, key type or STARTTLS", i);
 		probes[i] = (struct deploy_probe){ .address = probe->address,
 			.server_name = probe->server_name,
 			.port = probe->port,
@@ -186,8 +186,8 @@ static const char *real_path(void *arg, const char *path)
 		    : NULL;
 }
 
-static int render_files(
-	struct transaction *transaction, const struct deploy_material *material, struct certctl_error *err)
+static int render_files(struct transaction *transaction, const struct deploy_material *material,
+	struct certctl_error *err)
 {
 	struct deploy_entry *entry = &transaction->entry;
 	int rc = 0;
@@ -266,8 +266,8 @@ static bool is_served(const struct transaction *transaction)
 	return true;
 }
 
-static int check_sequence(
-	const struct transaction *transaction, const struct deploy_binding *record, struct certctl_error *err)
+static int check_sequence(const struct transaction *transaction, const struct deploy_binding *record,
+	struct certctl_error *err)
 {
 	if (!record->deployment || transaction->task->is_rollback || transaction->entry.sequence >= record->sequence)
 		return 0;
@@ -277,8 +277,8 @@ static int check_sequence(
 }
 
 /* The same content under another number: remember the number, so that an older version is still refused. */
-static int remember_sequence(
-	const struct transaction *transaction, struct deploy_binding *record, struct certctl_error *err)
+static int remember_sequence(const struct transaction *transaction, struct deploy_binding *record,
+	struct certctl_error *err)
 {
 	if (record->sequence == transaction->entry.sequence)
 		return 0;

@@ -83,8 +83,8 @@ const struct certctl_field deploy_binding_fields[] = {
 	{ 0 },
 };
 
-int deploy_record_write(
-	int dir_fd, const char *name, const struct certctl_field *fields, const void *record, struct certctl_error *err)
+int deploy_record_write(int dir_fd, const char *name, const struct certctl_field *fields, const void *record,
+	struct certctl_error *err)
 {
 	static const struct certctl_file_attributes private = { .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	CERTCTL_AUTO(json_decref)

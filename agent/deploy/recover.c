@@ -37,8 +37,8 @@ static void put_back_without_plugin(struct transaction *transaction)
 
 	certctl_fail(&transaction->report->error, CERTCTL_E_INTERRUPTED,
 		"cut short; the files are as before, the server may not be");
-	certctl_hint(
-		&transaction->report->error, "Deploy again: the plugin of this target activates what is in place.");
+	certctl_hint(&transaction->report->error,
+		"Deploy again: the plugin of this target activates what is in place.");
 	transaction->state = DEPLOY_ENDED;
 	transaction->report->outcome = CERTCTL_DEPLOY_BROKEN;
 	if (deploy_put_back(transaction, &why) == 0 && deploy_forget(transaction, &why) == 0)
@@ -96,8 +96,8 @@ static int recover_one(const struct certctl_deployer *deployer, TALLOC_CTX *mem,
 	return 0;
 }
 
-int deploy_recover_all(
-	const struct certctl_deployer *deployer, deploy_recovered_fn *each, void *arg, struct certctl_error *err)
+int deploy_recover_all(const struct certctl_deployer *deployer, deploy_recovered_fn *each, void *arg,
+	struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct deploy_journal_item *items;
@@ -116,8 +116,8 @@ int deploy_recover_all(
 	return rc;
 }
 
-int certctl_deploy_recover(
-	struct certctl_deployer *deployer, deploy_recovered_fn *each, void *arg, struct certctl_error *err)
+int certctl_deploy_recover(struct certctl_deployer *deployer, deploy_recovered_fn *each, void *arg,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO_CLOSE int lock_fd = -1;
 	int rc = deploy_lock(deployer, &lock_fd, err);

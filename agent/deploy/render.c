@@ -15,8 +15,8 @@ static int read_chain(TALLOC_CTX *mem, const struct certctl_bundle *bundle, stru
 	int rc = 0;
 
 	if (bundle->chain_pem && bundle->chain_pem[0])
-		rc = certctl_certificates_read(
-			mem, bundle->chain_pem, strlen(bundle->chain_pem), CHAIN_MAX, &others, &count, err);
+		rc = certctl_certificates_read(mem, bundle->chain_pem, strlen(bundle->chain_pem), CHAIN_MAX, &others,
+			&count, err);
 	if (rc == 0)
 		rc = certctl_chain_order(mem, material->leaf, others, count, &ordered, &ordered_count, err);
 	if (rc < 0)
@@ -42,8 +42,8 @@ int deploy_material_read(TALLOC_CTX *mem, const struct certctl_bundle *bundle, c
 		return certctl_fail(err, CERTCTL_E_INVALID, "bundle: the leaf is not the one its fingerprint names");
 	rc = read_chain(mem, bundle, &material, err);
 	if (rc == 0)
-		rc = certctl_bundle_check(
-			key, material.leaf, material.chain, material.chain_count, bundle->names, now_unix_s, err);
+		rc = certctl_bundle_check(key, material.leaf, material.chain, material.chain_count, bundle->names,
+			now_unix_s, err);
 	if (rc == 0)
 		*ret = material;
 	return rc;
@@ -114,8 +114,8 @@ static int append_part(TALLOC_CTX *mem, const struct deploy_material *material, 
 	case CERTCTL_PART_PATH:
 		path = part->text && real_path ? real_path(arg, part->text) : NULL;
 		if (!path)
-			return certctl_fail(
-				err, CERTCTL_E_INVALID, "%s: names a path that is no file of the plan", file->path);
+			return certctl_fail(err, CERTCTL_E_INVALID, "%s: names a path that is no file of the plan",
+				file->path);
 		certctl_buffer_puts(out, path);
 		return 0;
 	default:
@@ -171,8 +171,8 @@ int deploy_render(TALLOC_CTX *mem, const struct deploy_material *material, const
 	if (file->encoding == CERTCTL_FILE_PKCS12)
 		return render_pkcs12(mem, material, file, ret, err);
 	if (file->encoding != CERTCTL_FILE_PEM && file->encoding != CERTCTL_FILE_PEM_TRADITIONAL)
-		return certctl_fail(
-			err, CERTCTL_E_UNSUPPORTED, "%s: encoding %u is unknown", file->path, file->encoding);
+		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s: encoding %u is unknown", file->path,
+			file->encoding);
 
 	TALLOC_CTX *work = talloc_new(mem);
 

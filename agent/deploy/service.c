@@ -46,8 +46,8 @@ static int run(TALLOC_CTX *mem, const char *step, const struct certctl_list *lis
 	if (rc < 0)
 		return certctl_error_prefix(err, "%s", step);
 	if (result.signal)
-		return certctl_fail(
-			err, CERTCTL_E_DENIED, "%s: %s: ended by signal %d", step, command.argv[0], result.signal);
+		return certctl_fail(err, CERTCTL_E_DENIED, "%s: %s: ended by signal %d", step, command.argv[0],
+			result.signal);
 	if (result.exit_code != 0)
 		return certctl_fail(err, CERTCTL_E_DENIED, "%s: exit code %d: %s", step, result.exit_code,
 			last_line(result.output));
@@ -200,8 +200,8 @@ static int ask_plugin(struct transaction *transaction, const char *const *finger
 	for (; seen && *fingerprints; fingerprints++)
 		if (strcmp(seen, *fingerprints) == 0)
 			return 0;
-	return certctl_fail(
-		err, CERTCTL_E_UNAVAILABLE, "the server says that it serves %.16s...", seen ? seen : "nothing");
+	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "the server says that it serves %.16s...",
+		seen ? seen : "nothing");
 }
 
 static int look(struct transaction *transaction, const struct deploy_probe *row, const char *const *fingerprints,
@@ -210,8 +210,8 @@ static int look(struct transaction *transaction, const struct deploy_probe *row,
 	const struct certctl_probe probe = probe_of(row);
 	int64_t at_least_ms = certctl_monotonic_ms() + LOOK_AT_LEAST_MS;
 	struct certctl_served served;
-	int rc = certctl_probe_until(
-		&probe, fingerprints, deadline_ms > at_least_ms ? deadline_ms : at_least_ms, &served, err);
+	int rc = certctl_probe_until(&probe, fingerprints, deadline_ms > at_least_ms ? deadline_ms : at_least_ms,
+		&served, err);
 
 	remember_seen(transaction, served.fingerprint_sha256);
 	return rc;
@@ -249,8 +249,8 @@ static int look_for_old_by_plugin(struct transaction *transaction, bool *ret_is_
 	return *ret_is_known ? ask_plugin(transaction, fingerprints, err) : 0;
 }
 
-int deploy_look_for_old(
-	struct transaction *transaction, int64_t deadline_ms, bool *ret_is_known, struct certctl_error *err)
+int deploy_look_for_old(struct transaction *transaction, int64_t deadline_ms, bool *ret_is_known,
+	struct certctl_error *err)
 {
 	const struct deploy_entry *entry = &transaction->entry;
 	int rc = 0;

@@ -134,8 +134,8 @@ static int read_link(int store_fd, const char *name, int64_t *ret, struct certct
 	if (parse_generation(text, ret))
 		return 0;
 	certctl_fail(err, CERTCTL_E_CONFLICT, "%s: the link says '%s', not a generation", name, text);
-	return certctl_hint(
-		err, "Somebody else changed the store. Remove the link to let the next deployment make it again.");
+	return certctl_hint(err,
+		"Somebody else changed the store. Remove the link to let the next deployment make it again.");
 }
 
 int deploy_store_current(int store_fd, int64_t *ret, struct certctl_error *err)
@@ -146,21 +146,43 @@ int deploy_store_current(int store_fd, int64_t *ret, struct certctl_error *err)
 	return 0;
 }
 
-int deploy_store_next(int store_fd, int64_t *ret, struct certctl_error *err)
+int deploy_store_list(TALLOC_CTX *mem, int store_fd, int64_t **ret, size_t *ret_count, struct certctl_error *err)
 {
 	int fd = openat(store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-	int64_t highest = 0, number;
+	int64_t *numbers = talloc_array(mem, int64_t, 0), number;
+	size_t count = 0;
 
 	if (!directory) {
-		if (fd >= 0)
-			close(fd);
+		certctl_close_auto(&fd);
 		return certctl_fail_errno(err, errno, "listing generations");
 	}
-	for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory))
-		if (parse_generation(entry->d_name, &number) && number > highest)
-			highest = number;
+	for (struct dirent *entry = readdir(directory); entry && numbers; entry = readdir(directory)) {
+		if (!parse_generation(entry->d_name, &number))
+			continue;
+		numbers = talloc_realloc(mem, numbers, int64_t, (unsigned)count + 1);
+		if (numbers)
+			numbers[count++] = number;
+	}
 	closedir(directory);
+	if (!numbers)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	*ret = numbers;
+	*ret_count = count;
+	return 0;
+}
+
+int deploy_store_next(int store_fd, int64_t *ret, struct certctl_error *err)
+{
+	int64_t *numbers = NULL, highest = 0;
+	size_t count = 0;
+	int rc = deploy_store_list(NULL, store_fd, &numbers, &count, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		highest = numbers[i] > highest ? numbers[i] : highest;
+	talloc_free(numbers);
 	*ret = highest + 1;
 	return 0;
 }

@@ -33,6 +33,9 @@ int deploy_store_make(const char *store, int *ret_fd, struct certctl_error *err)
 int deploy_store_open(const char *store, int *ret_fd, struct certctl_error *err) CERTCTL_CHECKED;
 /** The generation `current` points to; 0: none, also when there is no store (store_fd < 0). */
 int deploy_store_current(int store_fd, int64_t *ret, struct certctl_error *err) CERTCTL_CHECKED;
+/** The generations there, in no order, on `mem`. */
+int deploy_store_list(TALLOC_CTX *mem, int store_fd, int64_t **ret, size_t *ret_count,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** A number above that of every generation there. */
 int deploy_store_next(int store_fd, int64_t *ret, struct certctl_error *err) CERTCTL_CHECKED;
 /** Create the directory of a generation; what an earlier attempt left under that number goes first. */

@@ -79,8 +79,8 @@ static void forget(struct transaction *transaction)
 	struct certctl_error why;
 
 	if (transaction->phase && deploy_forget(transaction, &why) < 0)
-		certctl_log_error(
-			CERTCTL_LOG_WARNING, "deploy.forget_failed", &why, "deployment", transaction->entry.id, NULL);
+		certctl_log_error(CERTCTL_LOG_WARNING, "deploy.forget_failed", &why, "deployment",
+			transaction->entry.id, NULL);
 }
 
 void deploy_restore(struct transaction *const *transactions, size_t count)
@@ -145,8 +145,8 @@ static void look_and_finish(struct transaction *transaction, int64_t activated_m
 	}
 	/* It is served.  What cannot be written down now stays in the journal, and recovery finishes it. */
 	if (deploy_finish(transaction, &why) < 0)
-		certctl_log_error(
-			CERTCTL_LOG_WARNING, "deploy.finish_failed", &why, "deployment", transaction->entry.id, NULL);
+		certctl_log_error(CERTCTL_LOG_WARNING, "deploy.finish_failed", &why, "deployment",
+			transaction->entry.id, NULL);
 	end(transaction, CERTCTL_DEPLOY_COMPLETED);
 }
 

@@ -17,13 +17,13 @@ int probe_socket_connect(const char *address, uint16_t port, int64_t deadline_ms
 /** Wait for POLLIN or POLLOUT; TIMEOUT at the deadline. */
 int probe_socket_wait(const struct probe_socket *sock, short events, struct certctl_error *err) CERTCTL_CHECKED;
 /** All of it. */
-int probe_socket_write(
-	const struct probe_socket *sock, const void *data, size_t len, struct certctl_error *err) CERTCTL_CHECKED;
+int probe_socket_write(const struct probe_socket *sock, const void *data, size_t len,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** Exactly `len` bytes; PROTOCOL when the peer ends before. */
-int probe_socket_read(
-	const struct probe_socket *sock, void *data, size_t len, struct certctl_error *err) CERTCTL_CHECKED;
+int probe_socket_read(const struct probe_socket *sock, void *data, size_t len,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** One line without its CRLF; PROTOCOL when it is longer than `size`. Takes nothing behind the line. */
-int probe_socket_read_line(
-	const struct probe_socket *sock, char *line, size_t size, struct certctl_error *err) CERTCTL_CHECKED;
+int probe_socket_read_line(const struct probe_socket *sock, char *line, size_t size,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

@@ -30,8 +30,8 @@ static const struct dialogue dialogues[] = {
 	{ CERTCTL_STARTTLS_POP3, "POP3", { { NULL, "+OK", NULL }, { "STLS\r\n", "+OK", NULL } } },
 };
 
-static int exchange_lines(
-	const struct probe_socket *sock, const char *protocol, const struct exchange *step, struct certctl_error *err)
+static int exchange_lines(const struct probe_socket *sock, const char *protocol, const struct exchange *step,
+	struct certctl_error *err)
 {
 	char line[LINE_MAX_BYTES];
 	int rc = step->send ? probe_socket_write(sock, step->send, strlen(step->send), err) : 0;

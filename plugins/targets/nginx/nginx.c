@@ -13,8 +13,8 @@ static void nginx_close(struct certctl_target *self)
 	talloc_free(self);
 }
 
-static int nginx_open(
-	const struct certctl_host *host, const void *options, struct certctl_target **ret, struct certctl_error *err)
+static int nginx_open(const struct certctl_host *host, const void *options, struct certctl_target **ret,
+	struct certctl_error *err)
 {
 	struct certctl_target *self = talloc_zero(NULL, struct certctl_target);
 	const struct nginx_config *config = options;
@@ -56,8 +56,8 @@ static int nginx_test(struct certctl_target *self, const struct certctl_host *ho
 	int rc = host->run(host, &command, mem, &result, err);
 
 	if (rc == 0 && result.exit_code != 0) {
-		rc = certctl_fail(
-			err, CERTCTL_E_DENIED, "%s -t: %.120s", self->config->binary, first_line(result.output));
+		rc = certctl_fail(err, CERTCTL_E_DENIED, "%s -t: %.120s", self->config->binary,
+			first_line(result.output));
 		certctl_hint(err, "nginx refuses its configuration as it is now: a deployment would be put back.");
 	}
 	talloc_free(mem);

@@ -16,8 +16,8 @@ static const struct certctl_choice starttls[] = {
 };
 
 const struct certctl_field nginx_options[] = {
-	CERTCTL_OPTION(
-		struct nginx_config, binary, CERTCTL_PATH, .fallback = "/usr/sbin/nginx", .help = "The nginx program."),
+	CERTCTL_OPTION(struct nginx_config, binary, CERTCTL_PATH, .fallback = "/usr/sbin/nginx",
+		.help = "The nginx program."),
 	CERTCTL_OPTION(struct nginx_config, config, CERTCTL_PATH,
 		.help = "Its configuration file (-c); empty: the one it was built with."),
 	CERTCTL_OPTION(struct nginx_config, prefix, CERTCTL_PATH,

@@ -35,8 +35,8 @@ static int read_mode(const char *name, const char *text, bool has_key, uint32_t 
 	unsigned long mode = strtoul(text, &end, 8);
 
 	if (!text[0] || *end || mode > 0777 || !(mode & 0400))
-		return certctl_fail(
-			err, CERTCTL_E_INVALID, "%s: an octal mode such as 0640 expected, got '%s'", name, text);
+		return certctl_fail(err, CERTCTL_E_INVALID, "%s: an octal mode such as 0640 expected, got '%s'", name,
+			text);
 	if (has_key && (mode & OTHERS_MODE))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: %s would show the key to everybody", name, text);
 	*ret = (uint32_t)mode;
@@ -75,8 +75,8 @@ static const struct certctl_part chain = { .kind = CERTCTL_PART_CHAIN };
 static const struct certctl_part key = { .kind = CERTCTL_PART_KEY };
 
 /* "ssl_certificate /real/path; ssl_certificate_key /real/path;" with the paths of one generation. */
-static int add_snippet(
-	struct draft *draft, const char *path, const char *certificate, const char *key_path, struct certctl_error *err)
+static int add_snippet(struct draft *draft, const char *path, const char *certificate, const char *key_path,
+	struct certctl_error *err)
 {
 	static const struct certctl_part begin = {
 		.kind = CERTCTL_PART_TEXT,
@@ -203,8 +203,8 @@ int nginx_plan(struct certctl_target *self, const struct certctl_host *host, con
 
 	(void)host;
 	if (!item)
-		return certctl_fail(
-			err, CERTCTL_E_INVALID, "binding: certificate_path and key_path expected, or combined_path");
+		return certctl_fail(err, CERTCTL_E_INVALID,
+			"binding: certificate_path and key_path expected, or combined_path");
 
 	struct draft draft = {
 		.mem = mem, .owner = first_of(item->owner, config->owner), .group = first_of(item->group, config->group)
