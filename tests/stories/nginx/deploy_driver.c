@@ -110,9 +110,9 @@ static json_t *report_to_json(const char *id, const struct certctl_deploy_report
 	json_t *steps = json_array();
 
 	for (const struct certctl_deploy_step *const *step = report->steps; *step; step++)
-		json_array_append_new(
-			steps, json_pack("{s:s, s:b, s:s, s:I}", "name", (*step)->name, "ok", (*step)->ok, "detail",
-				       (*step)->detail, "elapsed_ms", (json_int_t)(*step)->elapsed_ms));
+		json_array_append_new(steps,
+			json_pack("{s:s, s:b, s:s, s:I}", "name", (*step)->name, "ok", (*step)->ok, "detail",
+				(*step)->detail, "elapsed_ms", (json_int_t)(*step)->elapsed_ms));
 	return json_pack("{s:s, s:s, s:b, s:s?, s:o, s:s, s:s, s:s, s:b}", "id", id, "outcome",
 		outcomes[report->outcome], "verified", report->verified, "served", report->served_fingerprint, "steps",
 		steps, "error", certctl_code_name(report->error.code), "what", report->error.what, "hint",
@@ -158,8 +158,8 @@ static int deploy_with_plugin(struct certctl_deployer *deployer, TALLOC_CTX *mem
 	return certctl_deploy(deployer, mem, deployments, ret, &err);
 }
 
-static int deploy_plans(
-	struct certctl_deployer *deployer, TALLOC_CTX *mem, const json_t *list, struct certctl_deploy_report **ret)
+static int deploy_plans(struct certctl_deployer *deployer, TALLOC_CTX *mem, const json_t *list,
+	struct certctl_deploy_report **ret)
 {
 	size_t count = json_array_size(list);
 	const struct certctl_deploy_task **tasks =

@@ -220,3 +220,7 @@ def steps(report):
 def sha256_of(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def is_served(site, pair):
+    return site.served() == pair["fingerprint"]
