@@ -104,7 +104,7 @@ static sigset_t stop_signals(void)
 	return set;
 }
 
-/* All threads have these signals blocked; this one waits for them. */
+/* Every thread has these signals blocked, from the first line of main on; this one waits for them. */
 static void *await_signal(void *arg)
 {
 	sigset_t set = stop_signals();
@@ -149,6 +149,8 @@ static void *run_heartbeat(void *arg)
 static int run(struct certctl_agent *agent, struct certctl_error *err)
 {
 	pthread_t heartbeat;
+	/* Up, though it may have to wait for the control plane to be enrolled. */
+	sd_notify(0, "READY=1");
 	int rc = enrol_first(agent, err);
 
 	if (rc < 0)
@@ -158,7 +160,6 @@ static int run(struct certctl_agent *agent, struct certctl_error *err)
 		return certctl_fail_errno(err, rc, "thread");
 	certctl_log(CERTCTL_LOG_NOTICE, "agent.ready", "server", agent->settings->server, "version", CERTCTL_VERSION,
 		NULL);
-	sd_notify(0, "READY=1");
 	certctl_agent_work(agent);
 	pthread_join(heartbeat, NULL);
 	certctl_log(CERTCTL_LOG_NOTICE, "agent.stopped", NULL);
@@ -169,12 +170,9 @@ static int run_until_signal(const struct arguments *arguments, const struct cert
 	struct certctl_error *err)
 {
 	struct certctl_agent agent = { .settings = settings };
-	sigset_t set = stop_signals();
 	pthread_t signals;
 
 	certctl_stop_init(&agent.stop);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	int rc = pthread_create(&signals, NULL, await_signal, &agent.stop);
 
 	if (rc != 0)
@@ -210,7 +208,10 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { .settings = json_object() };
 	struct certctl_error err = { 0 };
+	sigset_t set = stop_signals();
 
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	if (arguments.is_sample)
 		return print_sample();

@@ -49,10 +49,10 @@ class Process:
             return file.read()
 
 
-def run(argv, timeout_s=60, **options):
-    """Run to the end; output and exit code in the exception when it fails."""
-    done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=timeout_s, check=False, **options)
+def run(argv, timeout_s=60, stdin_text="", **options):
+    """Run to the end and give its output; output and exit code in the exception when it fails."""
+    done = subprocess.run([str(word) for word in argv], input=stdin_text, capture_output=True, text=True, timeout=timeout_s,
+                          check=False, **options)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Agent and worker against a control plane that loses replies, fails and vanishes: nothing is lost, nothing is done twice."""
+import json
+import os
+import re
+import socket
+import struct
+import unittest
+
+from lib import tls
+from lib.fake_control import FakeControl, version_of
+from lib.fleet import Host
+from lib.nginx import Nginx, PROGRAM
+from lib.processes import eventually
+from lib.story import Story
+
+NAME, AGENT = "web.example.com", "agent-1"
+SLOW_S = 5
+
+
+class AgentStory(Story):
+    def begin(self, program=PROGRAM, start=True):
+        os.mkdir(os.path.join(self.folder, "control"))
+        self.control = FakeControl(os.path.join(self.folder, "control"), AGENT)
+        self.control.start()
+        self.addCleanup(self.control.stop)
+        self.nginx = Nginx(self.folder, NAME)
+        self.keep(self.nginx.start())
+        self.program = program
+        where = ["-c", self.nginx.configuration, "-p", self.nginx.prefix]
+        self.host = Host(self.folder, self.control, "web-1", paths=[os.path.dirname(self.nginx.certificate)],
+                         commands=[" ".join([program, "-t", *where]), " ".join([program, "-s", "reload", *where])])
+        self.host.enrol_with(self.control.token)
+        if start:
+            self.start()
+
+    def start(self):
+        self.keep(self.host.start_worker())
+        self.keep(self.host.start_agent())
+
+    def certificate(self, certificate_id="mc-web"):
+        return {"id": certificate_id, "common_name": NAME, "key_type": "ECDSA_P256", "must_staple": False,
+                "names": [{"type": "dns", "value": NAME}]}
+
+    def request_csr(self, job_id):
+        self.control.add({"id": job_id, "type": "Issuance", "step": "csr", "certificate": self.certificate()})
+        return self.await_csr(job_id)
+
+    def await_csr(self, job_id):
+        return eventually("the request came", lambda: next(
+            (pem for job, pem in self.control.csrs if job == job_id and self.control.state(job) == "csr"), None))
+
+    def issue(self, csr_pem, sequence):
+        leaf = self.control.ca.sign(csr_pem, NAME, ["DNS:" + NAME])
+        return version_of(leaf, "", sequence)
+
+    def deployment(self, job_id, version, **changes):
+        return {"id": job_id, "type": "Deployment", "step": "deploy", "certificate": self.certificate(), "version": version,
+                "target": {"id": "tgt-web", "plugin": "nginx", "options": {
+                    "binary": self.program, "config": self.nginx.configuration, "prefix": self.nginx.prefix}},
+                "binding": {"id": "bnd-web", "options": {
+                    "certificate_path": self.nginx.certificate, "key_path": self.nginx.key,
+                    "probes": [{"address": f"127.0.0.1:{self.nginx.port}", "server_name": NAME}]}},
+                "is_rollback": False, **changes}
+
+    def await_state(self, job_id, state):
+        eventually(f"{job_id} is reported", lambda: self.control.state(job_id) in ("Completed", "Failed"), 90)
+        report = self.control.jobs[job_id]["reports"][-1]["report"]
+        self.assertEqual(state, self.control.state(job_id), json.dumps(report, indent=1))
+        return report
+
+    def reloads(self):
+        with open(os.path.join(self.nginx.prefix, "error.log"), encoding="utf-8") as file:
+            return len(re.findall(r"signal 1 \(SIGHUP\) received", file.read()))
+
+    def slow_nginx(self):
+        """nginx whose first check takes SLOW_S seconds."""
+        self.marker = os.path.join(self.folder, "checking")
+        path = os.path.join(self.folder, "slow-nginx")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n[ -e {self.marker} ] || {{ touch {self.marker}; sleep {SLOW_S}; }}\nexec {PROGRAM} \"$@\"\n")
+        os.chmod(path, 0o755)
+        return path
+
+
+class Replies(AgentStory):
+    def test_every_reply_is_lost_once_and_everything_is_done_once(self):
+        self.begin(start=False)
+        for pattern in ("POST .*/enroll", "POST .*/heartbeat", "POST .*/csr", "POST .*/status"):
+            self.control.lose_reply(pattern)
+        self.control.fail_next("POST .*/status", 503)
+        self.start()
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        report = self.await_state("job-2", "Completed")
+        self.assertEqual((True, version["fingerprint_sha256"]), (report["verified"], report["served_fingerprint"]))
+        self.assertEqual(version["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
+        eventually("the report is known to be taken", lambda: not os.listdir(os.path.join(self.host.agent_dir, "spool")))
+        self.assertEqual(1, len({body["csr"] for body in self.control.enrolments}), "one identity request, asked again")
+        self.assertEqual(1, len({pem for _, pem in self.control.csrs}), "one certificate request, sent again")
+        self.assertEqual(1, len({json.dumps(one) for one in self.control.jobs["job-2"]["reports"]}), "one report, sent again")
+        self.assertEqual(1, self.reloads())
+        self.stop_all()
+
+    def test_a_job_handed_out_again_is_found_unchanged(self):
+        self.begin()
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        self.assertEqual("completed", self.await_state("job-2", "Completed")["outcome"])
+        self.control.add(self.deployment("job-3", version, token=2))
+        self.assertEqual("unchanged", self.await_state("job-3", "Completed")["outcome"])
+        self.assertEqual(1, self.reloads())
+        self.stop_all()
+
+    def test_a_fenced_report_is_dropped(self):
+        self.begin(program=self.slow_nginx())
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.control.jobs["job-2"]["token"] = 2  # somebody thought that we were dead
+        self.await_state("job-2", "Completed")
+        tokens = [report["token"] for report in self.control.jobs["job-2"]["reports"]]
+        self.assertEqual([1, 2], tokens)
+        self.stop_all()
+
+
+class Absence(AgentStory):
+    def test_a_report_survives_the_control_plane_and_the_agent(self):
+        self.begin(program=self.slow_nginx())
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.control.stop()
+        spool = os.path.join(self.host.agent_dir, "spool")
+        eventually("the report waits in the spool", lambda: os.listdir(spool) == ["job-2.json"], 60)
+        self.host.agent.kill()
+        self.keep(self.host.start_agent())
+        self.assertEqual([], self.control.jobs["job-2"]["reports"])
+        self.control.start()
+        self.assertEqual("completed", self.await_state("job-2", "Completed")["outcome"])
+        eventually("the spool is empty", lambda: os.listdir(spool) == [])
+        self.assertEqual(1, self.reloads())
+        self.stop_all()
+
+    def test_an_absent_worker_is_waited_for(self):
+        self.begin(start=False)
+        self.keep(self.host.start_agent())
+        self.control.add({"id": "job-1", "type": "Issuance", "step": "csr", "certificate": self.certificate()})
+        eventually("the agent says so", lambda: "worker at" in self.host.agent.output())
+        self.assertEqual([], self.control.csrs)
+        self.keep(self.host.start_worker())
+        self.await_csr("job-1")
+        self.stop_all()
+
+
+class Killed(AgentStory):
+    def test_both_halves_killed_in_a_deployment_finish_it_when_they_return(self):
+        self.begin(program=self.slow_nginx())
+        old = tls.served(self.nginx.port, NAME)
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.host.worker.kill()
+        self.host.agent.kill()
+        self.assertEqual(old, tls.served(self.nginx.port, NAME))
+        self.keep(self.host.start_worker())
+        self.keep(self.host.start_agent())
+        self.await_state("job-2", "Completed")
+        self.assertEqual(version["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
+        self.assertEqual(1, len(self.control.csrs))
+        self.assertEqual(1, len(self.control.enrolments))
+        self.stop_all()
+
+    def test_a_worker_killed_again_and_again_ends_with_the_newest_certificate(self):
+        self.begin()
+        version = self.issue(self.request_csr("job-01"), 1)
+        for number in range(2, 7):
+            self.control.add(self.deployment(f"job-{number:02}", version))
+            self.host.worker.kill()  # wherever it is by now
+            self.keep(self.host.start_worker())
+            self.await_state(f"job-{number:02}", "Completed")
+            version = self.issue(self.request_csr(f"job-{number:02}-next"), number)
+        self.control.add(self.deployment("job-99", version))
+        self.await_state("job-99", "Completed")
+        self.assertEqual(version["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
+        self.assertEqual([], os.listdir(os.path.join(self.host.key_dir, "staged")))
+        self.stop_all()
+
+
+class Time(AgentStory):
+    def test_the_heartbeat_goes_on_during_a_deployment(self):
+        self.begin(program=self.slow_nginx())
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", version))
+        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        before = len(self.control.heartbeats)
+        eventually("a heartbeat came", lambda: len(self.control.heartbeats) > before, 60)
+        self.assertEqual("open", self.control.state("job-2"), "the deployment was over before the heartbeat")
+        self.await_state("job-2", "Completed")
+        told = [body["plugins"] for _, body in self.control.heartbeats if "plugins" in body]
+        self.assertEqual(1, len(told), "plugins are told once")
+        self.assertIn("nginx", [plugin["id"] for plugin in told[0]])
+        self.stop_all()
+
+    def test_the_identity_is_renewed_before_its_end(self):
+        self.begin(start=False)
+        self.control.identity_seconds = 25
+        self.start()
+        eventually("a renewal came", lambda: self.control.renewals, 60)
+        self.assertNotEqual(self.control.enrolments[0]["csr"], self.control.renewals[0]["csr"], "a new key each time")
+        before = len(self.control.heartbeats)
+        eventually("both loops use it", lambda: len(self.control.heartbeats) > before + 1, 60)
+        self.request_csr("job-1")
+        self.stop_all()
+
+
+class Hostility(AgentStory):
+    def test_what_the_host_does_not_permit_is_refused_and_nothing_changes(self):
+        self.begin()
+        version = self.issue(self.request_csr("job-1"), 1)
+        elsewhere = {"id": "bnd-2", "options": {"certificate_path": "/etc/cron.d/x", "key_path": "/etc/cron.d/y"}}
+        shell = {"id": "tgt-2", "plugin": "nginx", "options": {"binary": "/bin/sh"}}
+        forged = {**version, "fingerprint_sha256": "0" * 64}
+        rows = {
+            "job-11": ({"binding": elsewhere}, "not among the paths"),
+            "job-12": ({"target": shell}, "not permitted"),
+            "job-13": ({"target": {"id": "tgt-3", "plugin": "nosuch", "options": {}}}, "nosuch"),
+            "job-14": ({"version": forged}, "fingerprint_sha256"),
+            "job-15": ({"certificate": self.certificate("../../etc/passwd")}, "certificate.id"),
+            "job-16": ({"certificate": self.certificate("mc-other")}, "no key on this host"),
+        }
+        for job_id, (changes, _) in rows.items():
+            self.control.add(self.deployment(job_id, changes.pop("version", version), **changes))
+        for job_id, (_, words) in rows.items():
+            report = self.await_state(job_id, "Failed")
+            self.assertEqual("refused", report["outcome"], report)
+            self.assertIn(words, report["error"]["what"] + report["error"]["hint"])
+        self.control.add({"id": "job-17", "type": "Issuance", "step": "csr", "certificate": self.certificate("../../etc/passwd")})
+        self.assertIn("certificate.id", self.await_state("job-17", "Failed")["error"]["what"])
+        self.assertFalse(os.path.exists("/etc/cron.d/x"))
+        self.assertEqual(0, self.reloads())
+        self.stop_all()
+
+    def test_only_the_agents_user_may_talk_to_the_worker(self):
+        self.begin()
+        if os.getuid() != 0:
+            self.skipTest("needs root to be somebody else than the agent")
+        eventually("the agent is enrolled", lambda: self.control.enrolments)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.host.socket)
+            text = json.dumps({"protocol": 1, "operation": "status", "argument": {}}).encode()
+            try:
+                connection.sendall(struct.pack(">I", len(text)) + text)
+                self.assertEqual(b"", connection.recv(10))
+            except OSError:
+                pass  # closed before we had said a word
+        eventually("it is logged", lambda: "peer.refused" in self.host.worker.output())
+        self.stop_all()
+
+
+class NoTarget(AgentStory):
+    def test_a_certificate_that_no_server_uses_brings_its_key_into_use(self):
+        self.begin()
+        version = self.issue(self.request_csr("job-1"), 1)
+        key = os.path.join(self.host.key_dir, "mc-web.key")
+        self.assertFalse(os.path.exists(key))
+        self.control.add(self.deployment("job-2", version, target=None, binding=None))
+        report = self.await_state("job-2", "Completed")
+        self.assertEqual(("completed", False), (report["outcome"], report["verified"]))
+        self.assertTrue(os.path.exists(key))
+        self.stop_all()
+
+
+if __name__ == "__main__":
+    unittest.main()
