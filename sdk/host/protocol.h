@@ -20,8 +20,9 @@
 /** Where the plugin process finds its socket. */
 #define CERTCTL_PROTOCOL_FD 3
 
-/** Records a call may log, and what one may hold; more is counted and dropped. */
+/** Records a call may log, records a process may log in a second, and what one may hold; more is counted and dropped. */
 #define CERTCTL_LOG_RECORDS_MAX 200
+#define CERTCTL_LOG_SECOND_MAX  1000
 #define CERTCTL_LOG_RECORD_MAX  ((size_t)4096)
 
 #endif

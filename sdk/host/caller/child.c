@@ -100,7 +100,7 @@ static bool is_flood(struct child *child)
 			pool_log(child->pool, CERTCTL_LOG_WARNING, "plugin.log_dropped", pairs, CERTCTL_COUNT(pairs));
 		}
 	}
-	if (child->logged++ < CERTCTL_LOG_RECORDS_MAX)
+	if (child->logged++ < CERTCTL_LOG_SECOND_MAX)
 		return false;
 	child->log_dropped++;
 	return true;

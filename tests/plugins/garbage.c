@@ -1,0 +1,17 @@
+/* Writes to the descriptor that frames go over. */
+#include "zoo.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static int test(struct certctl_issuer *self, const struct certctl_host *host, struct certctl_error *err)
+{
+	static const char text[] = "\0\0\0\x0fhello, parent!!";
+
+	(void)self, (void)host;
+	if (write(3, text, sizeof(text) - 1) < 0)
+		return certctl_fail(err, CERTCTL_E_IO, "cannot write");
+	return 0;
+}
+
+ZOO_PLUGIN("garbage", .test = test);

@@ -1,0 +1,4 @@
+/* An issuer that cannot issue. */
+#include "zoo.h"
+
+ZOO_PLUGIN("missing-operation", .issue = NULL);

@@ -1,0 +1,574 @@
+/* Calls through a plugin process: what goes there and back, and what becomes of a call when something goes wrong. */
+#include "hosting.h"
+
+#include <certctl/time.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+/* Generous: a machine under load is slow, not wrong. */
+static bool becomes(bool (*is_so)(void *arg), void *arg)
+{
+	int64_t until_ms = certctl_monotonic_ms() + 20000;
+
+	while (!is_so(arg) && certctl_monotonic_ms() < until_ms)
+		sleep_ms(5);
+	return is_so(arg);
+}
+
+static bool has_gone(void *arg)
+{
+	return kill(*(int *)arg, 0) < 0;
+}
+
+/* --- There and back ----------------------------------------------------------------------------------------------- */
+
+static void every_option_reaches_the_plugin(void)
+{
+	struct certctl_connector *good = zoo_issuer("good",
+		"{'text': 'hi', 'number': 7, 'flag': false, 'patience': '1h', 'limit': '1MiB', 'colour': 'red', 'password': 'secret',"
+		" 'words': ['a', 'b'], 'places': [{'name': 'x', 'floor': 2}], 'place': {'name': 'y'}, 'url': 'https://x.example.com/',"
+		" 'email': 'a@example.com', 'since': '2026-01-02T03:04:05Z', 'owner': 'o-1', 'host': 'h.example.com'}");
+	struct certctl_info info = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(certctl_connector_info(good, NULL, test_mem(), &info, &err), err);
+	ASSERT_TEXT(info.endpoint, "https://x.example.com/");
+	ASSERT_TEXT(info.facts[0]->value, "hi");
+	ASSERT_TEXT(info.facts[1]->value, "6 bytes");
+	CU_ASSERT_PTR_NULL(info.facts[2]);
+	talloc_free(good);
+}
+
+static void a_bad_configuration_is_known_before_anything_starts(void)
+{
+	const struct certctl_description *description = NULL;
+	struct certctl_connector *connector = NULL;
+	struct certctl_error err = { 0 };
+	json_t *config = json_pack("{s:i}", "number", 0);
+
+	ASSERT_OK(certctl_plugin_describe(zoo_pool(), CERTCTL_ISSUER, "good", &description, &err), err);
+	struct certctl_connector_options options = {
+		.name = "issuers/corp", .description = description, .config = config
+	};
+
+	ASSERT_FAILS(certctl_connector_new(NULL, zoo_pool(), &options, &connector, &err), CERTCTL_E_INVALID,
+		"number: 1..600 expected, got 0", err);
+	CU_ASSERT_PTR_NULL(connector);
+	json_decref(config);
+}
+
+static void issuers_answer_in_their_own_terms(void)
+{
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_order order = { .id = "job-1" };
+	struct certctl_renewal_window window = { 0 };
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+	const char *chain = NULL;
+
+	ASSERT_OK(issue_deed(good, "issue", 0, NULL, &issued, &err), err);
+	CU_ASSERT_EQUAL(issued.outcome, CERTCTL_ISSUED);
+	ASSERT_TEXT(issued.leaf_pem, "leaf of job-1 by hello");
+	ASSERT_TEXT(issued.serial, "0a");
+	ASSERT_OK(issue_deed(good, "pending", 0, NULL, &issued, &err), err);
+	CU_ASSERT_EQUAL(issued.outcome, CERTCTL_PENDING);
+	CU_ASSERT_EQUAL(issued.retry_after_s, 7);
+	ASSERT_TEXT(issued.state, "asked");
+	ASSERT_FAILS(issue_deed(good, "refuse", 0, NULL, &issued, &err), CERTCTL_E_DENIED, "the CA says no", err);
+	ASSERT_FAILS(certctl_issuer_find(good, &order, NULL, NULL, test_mem(), &issued, &err), CERTCTL_E_NOT_FOUND,
+		"never issued", err);
+	ASSERT_OK(certctl_issuer_abandon(good, &order, NULL, NULL, &err), err);
+	ASSERT_OK(certctl_issuer_revoke(good, "mine", 1, NULL, &err), err);
+	ASSERT_FAILS(certctl_issuer_revoke(good, "yours", 1, NULL, &err), CERTCTL_E_NOT_FOUND, "not mine", err);
+	ASSERT_OK(certctl_issuer_chain(good, NULL, test_mem(), &chain, &err), err);
+	ASSERT_TEXT(chain, "the chain");
+	ASSERT_OK(certctl_issuer_renewal_window(good, "mine", NULL, test_mem(), &window, &err), err);
+	CU_ASSERT(window.has_answer && window.start_unix_s == 1000 && window.end_unix_s == 2000 &&
+		  window.retry_after_s == 60);
+	ASSERT_TEXT(window.explanation_url, "https://ca.example.com/why");
+	talloc_free(good);
+}
+
+static void targets_answer_in_their_own_terms(void)
+{
+	struct certctl_connector *good = zoo_open_in(zoo_pool(), CERTCTL_TARGET, "good", NULL, NULL);
+	struct certctl_secret key = { .data = (unsigned char *)"KEY", .len = 3 };
+	struct certctl_bundle bundle = { .certificate_id = "mc-web", .fingerprint_sha256 = "ab", .key_pem = &key };
+	const struct certctl_inventory_item *const *items = NULL;
+	struct certctl_plan plan = { 0 };
+	struct certctl_error err = { 0 };
+	const char *served = NULL;
+
+	ASSERT_OK(certctl_target_plan(good, &bundle, NULL, NULL, test_mem(), &plan, &err), err);
+	ASSERT_TEXT(plan.files[0]->path, "/srv/tls/mc-web.pem");
+	CU_ASSERT_EQUAL(plan.files[0]->mode, 0640);
+	CU_ASSERT_EQUAL(plan.files[0]->encoding, CERTCTL_FILE_PEM);
+	CU_ASSERT_EQUAL(plan.files[0]->parts[0]->kind, CERTCTL_PART_TEXT);
+	ASSERT_TEXT(plan.files[0]->parts[0]->text, "# made by certctl\n");
+	CU_ASSERT_EQUAL(plan.files[0]->parts[2]->kind, CERTCTL_PART_KEY);
+	CU_ASSERT_PTR_NULL(plan.files[0]->parts[3]);
+	ASSERT_TEXT(plan.probes[0]->server_name, "www.example.com");
+	CU_ASSERT_EQUAL(plan.probes[0]->port, 443);
+	CU_ASSERT_EQUAL(plan.probes[0]->starttls, CERTCTL_STARTTLS_SMTP);
+	ASSERT_TEXT(plan.validate[0], "/usr/bin/true");
+	CU_ASSERT_PTR_NULL(plan.activate);
+	CU_ASSERT_EQUAL(plan.activate_timeout_s, 5);
+	ASSERT_OK(certctl_target_served(good, &bundle, NULL, NULL, test_mem(), &served, &err), err);
+	ASSERT_TEXT(served, "ab");
+	ASSERT_OK(certctl_target_inventory(good, NULL, test_mem(), &items, &err), err);
+	ASSERT_TEXT(items[0]->server_names[1], "example.com");
+	CU_ASSERT_PTR_NULL(items[1]);
+	talloc_free(good);
+}
+
+static void notifiers_answer_in_their_own_terms(void)
+{
+	static const struct certctl_message_item item = { .title = "one" };
+	static const struct certctl_message_item *const items[] = { &item, &item, NULL };
+	struct certctl_connector *good = zoo_open_in(zoo_pool(), CERTCTL_NOTIFIER, "good", NULL, NULL);
+	struct certctl_message message = { .id = "d-1",
+		.kind = CERTCTL_MESSAGE_ALERT,
+		.severity = CERTCTL_SEVERITY_WARNING,
+		.subject = "it ends",
+		.items = items };
+	json_t *route = json_pack("{s:s}", "recipient", "ops@example.com");
+	struct certctl_receipt receipt = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(certctl_notifier_send(good, &message, route, NULL, test_mem(), &receipt, &err), err);
+	ASSERT_TEXT(receipt.reference, "d-1: certctl@example.com to ops@example.com: it ends (2 items)");
+	ASSERT_FAILS(certctl_notifier_send(good, &message, NULL, NULL, test_mem(), &receipt, &err), CERTCTL_E_INVALID,
+		"item.recipient", err);
+	json_decref(route);
+	talloc_free(good);
+}
+
+static void an_operation_that_is_not_there_is_unsupported(void)
+{
+	struct certctl_connector *animal = zoo_issuer("open-fails", NULL);
+	struct certctl_error err = { 0 };
+
+	ASSERT_FAILS(certctl_issuer_revoke(animal, "x", 0, NULL, &err), CERTCTL_E_UNSUPPORTED,
+		"has no operation revoke", err);
+	CU_ASSERT_EQUAL(certctl_connector_pid(animal), 0);
+	talloc_free(animal);
+}
+
+/* --- Questions of the plugin -------------------------------------------------------------------------------------- */
+
+struct asked {
+	pthread_t thread;
+	char trace[200];
+	int64_t version;
+	int fail_checkpoint;
+};
+
+static void note(struct asked *asked, const char *what)
+{
+	CU_ASSERT(pthread_equal(asked->thread, pthread_self()));
+	snprintf(asked->trace + strlen(asked->trace), sizeof(asked->trace) - strlen(asked->trace), "%s;", what);
+}
+
+static int checkpoint(void *arg, const char *state, struct certctl_error *err)
+{
+	struct asked *asked = arg;
+
+	note(asked, state);
+	return asked->fail_checkpoint ? certctl_fail(err, asked->fail_checkpoint, "the fence is down") : 0;
+}
+
+static int state_get(void *arg, const char *name, TALLOC_CTX *mem, char **ret_value, int64_t *ret_version,
+	struct certctl_error *err)
+{
+	struct asked *asked = arg;
+
+	note(asked, name);
+	if (asked->version == 0)
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "none");
+	*ret_value = talloc_strdup(mem, "old");
+	*ret_version = asked->version;
+	return 0;
+}
+
+static int state_put(void *arg, const char *name, const char *value, int64_t expected_version, int64_t *ret_version,
+	struct certctl_error *err)
+{
+	struct asked *asked = arg;
+
+	(void)name;
+	note(asked, value);
+	if (expected_version != asked->version)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "somebody was first");
+	*ret_version = ++asked->version;
+	return 0;
+}
+
+static int publish(void *arg, const struct certctl_challenge *challenge, struct certctl_error *err)
+{
+	(void)err;
+	note(arg, challenge->identifier);
+	return 0;
+}
+
+static int withdraw(void *arg, const struct certctl_challenge *challenge, struct certctl_error *err)
+{
+	(void)err;
+	note(arg, challenge->type);
+	return 0;
+}
+
+static void questions_are_answered_on_the_thread_that_called(void)
+{
+	struct asked asked = { .thread = pthread_self() };
+	struct certctl_call call = { .checkpoint = checkpoint,
+		.state_get = state_get,
+		.state_put = state_put,
+		.publish_challenge = publish,
+		.withdraw_challenge = withdraw,
+		.arg = &asked };
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(issue_deed(good, "host", 0, &call, &issued, &err), err);
+	ASSERT_TEXT(asked.trace, "account;the account;order placed;a.example.com;http-01;");
+	ASSERT_OK(issue_deed(good, "host", 0, &call, &issued, &err), err);
+	CU_ASSERT_EQUAL(asked.version, 2);
+	asked.fail_checkpoint = CERTCTL_E_CONFLICT;
+	ASSERT_FAILS(issue_deed(good, "host", 0, &call, &issued, &err), CERTCTL_E_CONFLICT, "the fence is down", err);
+	ASSERT_FAILS(issue_deed(good, "host", 0, NULL, &issued, &err), CERTCTL_E_UNSUPPORTED,
+		"state_get: not available", err);
+	talloc_free(good);
+}
+
+/* --- Cancel, deadline, death -------------------------------------------------------------------------------------- */
+
+struct patience {
+	int64_t until_ms;
+};
+
+static bool has_lost_patience(void *arg)
+{
+	return certctl_monotonic_ms() >= ((struct patience *)arg)->until_ms;
+}
+
+static void a_cancelled_call_ends_as_the_plugin_says(void)
+{
+	struct patience patience = { certctl_monotonic_ms() + 300 };
+	struct certctl_call call = { .timeout_ms = 60000, .is_cancelled = has_lost_patience, .arg = &patience };
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_FAILS(issue_deed(good, "wait", 600000, &call, &issued, &err), CERTCTL_E_CANCELLED, "stopped as asked",
+		err);
+	CU_ASSERT(certctl_connector_pid(good) != 0);
+	ASSERT_FAILS(issue_deed(good, "wait", 600000, &call, &issued, &err), CERTCTL_E_CANCELLED, "before it began",
+		err);
+	talloc_free(good);
+}
+
+static void a_plugin_that_does_not_hear_a_cancel_is_killed(void)
+{
+	struct patience patience = { certctl_monotonic_ms() + 300 };
+	struct certctl_call call = { .timeout_ms = 60000, .is_cancelled = has_lost_patience, .arg = &patience };
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_FAILS(issue_deed(good, "insist", 600000, &call, &issued, &err), CERTCTL_E_CANCELLED,
+		"its process was killed", err);
+	CU_ASSERT_EQUAL(certctl_connector_pid(good), 0);
+	good_still_answers(good);
+	talloc_free(good);
+}
+
+static void a_deadline_kills_the_process_and_the_next_call_gets_a_new_one(void)
+{
+	struct certctl_call call = { .timeout_ms = 500 };
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	good_still_answers(good);
+	int pid = certctl_connector_pid(good);
+
+	ASSERT_FAILS(issue_deed(good, "insist", 600000, &call, &issued, &err), CERTCTL_E_TIMEOUT, "did not end in time",
+		err);
+	CU_ASSERT(err.retryable);
+	CU_ASSERT(becomes(has_gone, &pid));
+	good_still_answers(good);
+	CU_ASSERT(certctl_connector_pid(good) != pid);
+	talloc_free(good);
+}
+
+static void a_stopped_process_is_killed_at_the_deadline(void)
+{
+	struct certctl_call call = { .timeout_ms = 500 };
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct certctl_error err = { 0 };
+
+	good_still_answers(good);
+	int pid = certctl_connector_pid(good);
+
+	kill(pid, SIGSTOP);
+	ASSERT_FAILS(certctl_connector_test(good, &call, &err), CERTCTL_E_TIMEOUT, "did not end in time", err);
+	CU_ASSERT(becomes(has_gone, &pid));
+	good_still_answers(good);
+	talloc_free(good);
+}
+
+struct job {
+	struct certctl_connector *connector;
+	const char *deed;
+	int wait_ms;
+	struct certctl_call call;
+	int rc;
+	struct certctl_error err;
+	char leaf[64];
+};
+
+/* On its own memory: contexts of one parent belong to one thread. */
+static void *do_job(void *arg)
+{
+	struct job *job = arg;
+	struct certctl_order order = { .id = "job-1" };
+	struct certctl_issued issued = { 0 };
+	TALLOC_CTX *mem = talloc_new(NULL);
+	json_t *item = json_pack("{s:s, s:i}", "deed", job->deed, "wait_ms", job->wait_ms);
+
+	job->rc = certctl_issuer_issue(job->connector, &order, item, &job->call, mem, &issued, &job->err);
+	snprintf(job->leaf, sizeof(job->leaf), "%s", job->rc == 0 && issued.leaf_pem ? issued.leaf_pem : "");
+	json_decref(item);
+	talloc_free(mem);
+	return NULL;
+}
+
+static void a_killed_process_is_a_crash_with_its_signal(void)
+{
+	struct job job = { .connector = zoo_issuer("good", NULL), .deed = "wait", .wait_ms = 600000 };
+	pthread_t thread;
+
+	good_still_answers(job.connector);
+	int pid = certctl_connector_pid(job.connector);
+
+	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, do_job, &job), 0);
+	while (certctl_connector_free_slots(job.connector) == 4)
+		sleep_ms(2);
+	sleep_ms(50);
+	kill(pid, SIGKILL);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(job.rc, CERTCTL_E_CRASHED);
+	CU_ASSERT(job.err.retryable);
+	CU_ASSERT_PTR_NOT_NULL(strstr(job.err.what, "ended by SIGKILL during issue"));
+	good_still_answers(job.connector);
+	talloc_free(job.connector);
+}
+
+static void innocent_neighbours_of_a_deadline_are_tried_again_alone(void)
+{
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct job jobs[] = {
+		{ .connector = good, .deed = "insist", .wait_ms = 600000, .call.timeout_ms = 1500 },
+		{ .connector = good, .deed = "wait", .wait_ms = 2500, .call.timeout_ms = 60000 },
+		{ .connector = good, .deed = "wait", .wait_ms = 2500, .call.timeout_ms = 60000 },
+	};
+	pthread_t threads[CERTCTL_COUNT(jobs)];
+
+	good_still_answers(good);
+	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++)
+		CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, do_job, &jobs[i]), 0);
+	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++)
+		pthread_join(threads[i], NULL);
+	CU_ASSERT_EQUAL(jobs[0].rc, CERTCTL_E_TIMEOUT);
+	for (size_t i = 1; i < CERTCTL_COUNT(jobs); i++) {
+		CU_ASSERT_EQUAL(jobs[i].rc, 0);
+		ASSERT_TEXT(jobs[i].leaf, "leaf of job-1 by hello");
+	}
+	CU_ASSERT_EQUAL(certctl_connector_free_slots(good), 4);
+	talloc_free(good);
+}
+
+static void stopping_interrupts_calls_and_does_not_repeat_them(void)
+{
+	struct job job = { .connector = zoo_issuer("good", NULL), .deed = "wait", .wait_ms = 600000 };
+	pthread_t thread;
+
+	good_still_answers(job.connector);
+	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, do_job, &job), 0);
+	while (certctl_connector_free_slots(job.connector) == 4)
+		sleep_ms(2);
+	sleep_ms(50);
+	certctl_connector_stop(job.connector);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(job.rc, CERTCTL_E_INTERRUPTED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(job.err.what, "its process was stopped"));
+	CU_ASSERT_EQUAL(certctl_connector_pid(job.connector), 0);
+	talloc_free(job.connector);
+}
+
+static void crashes_in_a_row_are_answered_with_a_pause(void)
+{
+	struct certctl_connector *animal = zoo_issuer("crashes", NULL);
+	struct certctl_error err = { 0 };
+
+	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
+	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
+	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_UNAVAILABLE, "crashed 2 times in a row",
+		err);
+	CU_ASSERT(err.retryable && err.retry_after_s == 1);
+	sleep_ms(1100);
+	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
+	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_UNAVAILABLE, "started again in 2 s", err);
+	talloc_free(animal);
+}
+
+/* --- Several at once ---------------------------------------------------------------------------------------------- */
+
+static void calls_of_one_instance_run_side_by_side(void)
+{
+	struct certctl_connector *good = zoo_issuer("good", NULL);
+	struct job jobs[8];
+	pthread_t threads[CERTCTL_COUNT(jobs)];
+	int64_t start_ms = certctl_monotonic_ms();
+
+	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++) {
+		jobs[i] = (struct job){ .connector = good, .deed = "wait", .wait_ms = 1000, .call.timeout_ms = 60000 };
+		CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, do_job, &jobs[i]), 0);
+	}
+	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++) {
+		pthread_join(threads[i], NULL);
+		CU_ASSERT_EQUAL(jobs[i].rc, 0);
+	}
+	/* Eight of a second each, four at a time: two seconds; one after the other they would take eight. */
+	CU_ASSERT(certctl_monotonic_ms() - start_ms < 7000);
+	talloc_free(good);
+}
+
+static void two_instances_have_two_processes_and_two_configurations(void)
+{
+	struct certctl_connector *one = zoo_issuer("good", "{'text': 'one'}"),
+				 *two = zoo_issuer("good", "{'text': 'two'}");
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(issue_deed(one, "issue", 0, NULL, &issued, &err), err);
+	ASSERT_TEXT(issued.leaf_pem, "leaf of job-1 by one");
+	ASSERT_OK(issue_deed(two, "issue", 0, NULL, &issued, &err), err);
+	ASSERT_TEXT(issued.leaf_pem, "leaf of job-1 by two");
+	CU_ASSERT(certctl_connector_pid(one) != certctl_connector_pid(two));
+	talloc_free(one);
+	talloc_free(two);
+}
+
+static void the_longest_idle_makes_room(void)
+{
+	struct certctl_pool *pool = zoo_pool_with((struct certctl_pool_options){ .hosts_max = 2 });
+	struct certctl_connector *connectors[3];
+
+	for (size_t i = 0; i < CERTCTL_COUNT(connectors); i++) {
+		connectors[i] = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL);
+		good_still_answers(connectors[i]);
+		sleep_ms(5);
+	}
+	CU_ASSERT_EQUAL(certctl_connector_pid(connectors[0]), 0);
+	CU_ASSERT(certctl_connector_pid(connectors[1]) != 0 && certctl_connector_pid(connectors[2]) != 0);
+	good_still_answers(connectors[0]);
+	CU_ASSERT_EQUAL(certctl_connector_pid(connectors[1]), 0);
+	for (size_t i = 0; i < CERTCTL_COUNT(connectors); i++)
+		talloc_free(connectors[i]);
+	end_pool(pool);
+}
+
+static void nobody_busy_is_stopped_for_room(void)
+{
+	struct certctl_pool *pool = zoo_pool_with((struct certctl_pool_options){ .hosts_max = 1 });
+	struct job job = { .connector = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL),
+		.deed = "wait",
+		.wait_ms = 2000,
+		.call.timeout_ms = 60000 };
+	struct certctl_connector *other = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL);
+	struct certctl_call call = { .timeout_ms = 300 };
+	struct certctl_error err = { 0 };
+	pthread_t thread;
+
+	CU_ASSERT_EQUAL(pthread_create(&thread, NULL, do_job, &job), 0);
+	while (certctl_connector_free_slots(job.connector) == 4 || certctl_connector_pid(job.connector) == 0)
+		sleep_ms(2);
+	ASSERT_FAILS(certctl_connector_test(other, &call, &err), CERTCTL_E_UNAVAILABLE, "1 plugin processes run", err);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(job.rc, 0);
+	good_still_answers(other);
+	talloc_free(other);
+	talloc_free(job.connector);
+	end_pool(pool);
+}
+
+static void an_idle_process_stops_by_itself(void)
+{
+	struct certctl_pool *pool = zoo_pool_with((struct certctl_pool_options){ .idle_s = 1 });
+	struct certctl_connector *good = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL);
+
+	good_still_answers(good);
+	int pid = certctl_connector_pid(good);
+
+	CU_ASSERT(becomes(has_gone, &pid));
+	good_still_answers(good);
+	talloc_free(good);
+	end_pool(pool);
+}
+
+static void a_process_ends_with_its_connector_and_with_its_pool(void)
+{
+	struct certctl_pool *pool = zoo_pool_with((struct certctl_pool_options){ 0 });
+	struct certctl_connector *one = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL);
+	struct certctl_connector *two = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL);
+	struct certctl_error err = { 0 };
+
+	good_still_answers(one);
+	good_still_answers(two);
+	int pids[] = { certctl_connector_pid(one), certctl_connector_pid(two) };
+
+	talloc_free(one);
+	CU_ASSERT(becomes(has_gone, &pids[0]));
+	end_pool(pool);
+	CU_ASSERT(becomes(has_gone, &pids[1]));
+	ASSERT_FAILS(certctl_connector_test(two, NULL, &err), CERTCTL_E_UNAVAILABLE, "its pool has gone", err);
+	talloc_free(two);
+}
+
+static void the_pool_ends_all_it_started(void)
+{
+	end_pool(zoo_pool());
+}
+
+const struct test tests[] = {
+	TEST(every_option_reaches_the_plugin),
+	TEST(a_bad_configuration_is_known_before_anything_starts),
+	TEST(issuers_answer_in_their_own_terms),
+	TEST(targets_answer_in_their_own_terms),
+	TEST(notifiers_answer_in_their_own_terms),
+	TEST(an_operation_that_is_not_there_is_unsupported),
+	TEST(questions_are_answered_on_the_thread_that_called),
+	TEST(a_cancelled_call_ends_as_the_plugin_says),
+	TEST(a_plugin_that_does_not_hear_a_cancel_is_killed),
+	TEST(a_deadline_kills_the_process_and_the_next_call_gets_a_new_one),
+	TEST(a_stopped_process_is_killed_at_the_deadline),
+	TEST(a_killed_process_is_a_crash_with_its_signal),
+	TEST(innocent_neighbours_of_a_deadline_are_tried_again_alone),
+	TEST(stopping_interrupts_calls_and_does_not_repeat_them),
+	TEST(crashes_in_a_row_are_answered_with_a_pause),
+	TEST(calls_of_one_instance_run_side_by_side),
+	TEST(two_instances_have_two_processes_and_two_configurations),
+	TEST(the_longest_idle_makes_room),
+	TEST(nobody_busy_is_stopped_for_room),
+	TEST(an_idle_process_stops_by_itself),
+	TEST(a_process_ends_with_its_connector_and_with_its_pool),
+	TEST(the_pool_ends_all_it_started),
+	{ 0 },
+};
