@@ -1,5 +1,6 @@
 /* Opening: directories by absolute path, names below a directory, never through a symlink.  Reads and writes no content. */
 #include "files_private.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,16 +25,17 @@ int certctl_file_fail(struct certctl_error *err, int error_number, const char *n
 {
 	switch (error_number) {
 	case EEXIST:
-		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: already there", name);
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: already there", certctl_shown(name));
 	case ENOTEMPTY:
-		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: not empty", name);
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: not empty", certctl_shown(name));
 	case ELOOP:
-		certctl_fail(err, CERTCTL_E_DENIED, "%s: a symbolic link is in the way", name);
+		certctl_fail(err, CERTCTL_E_DENIED, "%s: a symbolic link is in the way", certctl_shown(name));
 		return certctl_hint(err, "Name the real path: links are not followed here.");
 	case EXDEV:
-		return certctl_fail(err, CERTCTL_E_DENIED, "%s: leads out of its directory or file system", name);
+		return certctl_fail(err, CERTCTL_E_DENIED, "%s: leads out of its directory or file system",
+			certctl_shown(name));
 	default:
-		return certctl_fail_errno(err, error_number, "%s", name);
+		return certctl_fail_errno(err, error_number, "%s", certctl_shown(name));
 	}
 }
 
@@ -77,7 +79,7 @@ int certctl_open_below(int dir_fd, const char *name, int flags, mode_t mode, int
 
 	if (!name[0] || name[0] == '/' || has_parent_part(name))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: a name below the directory expected, without '..'",
-			name[0] ? name : "(empty)");
+			name[0] ? certctl_shown(name) : "(empty)");
 	rc = open_resolved(dir_fd, name, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, &fd);
 	if (rc < 0)
 		return certctl_file_fail(err, -rc, name);
@@ -89,7 +91,7 @@ static int check_absolute(const char *path, struct certctl_error *err)
 {
 	if (path[0] == '/' && !has_parent_part(path))
 		return 0;
-	return certctl_fail(err, CERTCTL_E_INVALID, "%s: an absolute path expected, without '..'", path);
+	return certctl_fail(err, CERTCTL_E_INVALID, "%s: an absolute path expected, without '..'", certctl_shown(path));
 }
 
 int certctl_dir_open(const char *path, int *ret_fd, struct certctl_error *err)
@@ -119,12 +121,13 @@ int certctl_parent_open(int dir_fd, const char *name, int *ret_fd, const char **
 
 	if (!base[0] || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: the name of a file expected",
-			name[0] ? name : "(empty)");
+			name[0] ? certctl_shown(name) : "(empty)");
 	if (slash) {
 		size_t len = (size_t)(slash - name);
 
 		if (len == 0 || len >= sizeof(parent))
-			return certctl_fail(err, CERTCTL_E_INVALID, "%s: a name below the directory expected", name);
+			return certctl_fail(err, CERTCTL_E_INVALID, "%s: a name below the directory expected",
+				certctl_shown(name));
 		memcpy(parent, name, len);
 		parent[len] = 0;
 	}
@@ -200,6 +203,6 @@ int certctl_dir_make(const char *path, mode_t mode, int *ret_fd, struct certctl_
 		return certctl_file_fail(err, -rc, "/");
 	rc = make_parts(&fd, path, mode, err);
 	if (rc < 0)
-		return certctl_error_prefix(err, "%s", path);
+		return certctl_error_prefix(err, "%s", certctl_shown(path));
 	return certctl_open_below(fd, ".", O_RDONLY | O_DIRECTORY, 0, ret_fd, err);
 }

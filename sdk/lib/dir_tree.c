@@ -1,5 +1,6 @@
 /* Removing a directory with all that is in it, through directory descriptors only. */
 #include "files_private.h"
+#include "utf8.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,8 @@ static int remove_directory(int parent_fd, const char *name, int depth, struct c
 	int fd, rc;
 
 	if (depth > DEPTH_MAX)
-		return certctl_fail(err, CERTCTL_E_LIMIT, "%s: deeper than %d directories", name, DEPTH_MAX);
+		return certctl_fail(err, CERTCTL_E_LIMIT, "%s: deeper than %d directories", certctl_shown(name),
+			DEPTH_MAX);
 	rc = certctl_open_below(parent_fd, name, O_RDONLY | O_DIRECTORY, 0, &fd, err);
 	if (rc == 0)
 		rc = empty_directory(fd, name, depth, err);

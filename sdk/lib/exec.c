@@ -6,6 +6,7 @@
  */
 #include "exec_private.h"
 #include "files_private.h"
+#include "utf8.h"
 
 #include <certctl/time.h>
 #include <errno.h>
@@ -56,7 +57,7 @@ static int check_command(const struct certctl_command *command, struct certctl_e
 
 	if (!command->argv || !command->argv[0] || command->argv[0][0] != '/')
 		return certctl_fail(err, CERTCTL_E_INVALID, "a command starts with an absolute path, got '%s'",
-			command->argv && command->argv[0] ? command->argv[0] : "");
+			command->argv && command->argv[0] ? certctl_shown(command->argv[0]) : "");
 	for (const char *const *row = command->environment; row && *row; row++) {
 		const char *equals = strchr(*row, '=');
 
@@ -65,7 +66,7 @@ static int check_command(const struct certctl_command *command, struct certctl_e
 				"environment of %s: NAME=value expected, PATH is fixed", command->argv[0]);
 		if (++count > ENVIRONMENT_MAX)
 			return certctl_fail(err, CERTCTL_E_LIMIT, "environment of %s: more than %d values",
-				command->argv[0], ENVIRONMENT_MAX);
+				certctl_shown(command->argv[0]), ENVIRONMENT_MAX);
 	}
 	return 0;
 }
@@ -198,10 +199,10 @@ static int start(struct run *run, struct certctl_error *err)
 	if (rc == 0)
 		rc = open_output(&run->output.fd, &output);
 	if (rc < 0)
-		return certctl_fail_errno(err, -rc, "preparing %s", program);
+		return certctl_fail_errno(err, -rc, "preparing %s", certctl_shown(program));
 	rc = spawn(run->command, input, output, &run->pid);
 	if (rc != 0)
-		return certctl_fail_errno(err, rc, "starting %s", program);
+		return certctl_fail_errno(err, rc, "starting %s", certctl_shown(program));
 	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
 	if (run->pidfd >= 0)
 		return 0;
@@ -209,7 +210,7 @@ static int start(struct run *run, struct certctl_error *err)
 	kill(-run->pid, SIGKILL);
 	while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return certctl_fail_errno(err, rc, "watching %s", program);
+	return certctl_fail_errno(err, rc, "watching %s", certctl_shown(program));
 }
 
 /* The leader is not reaped before the last call of this, so the number of the group cannot be another's. */
@@ -290,7 +291,8 @@ static int reap(struct run *run, struct certctl_command_result *ret, struct cert
 
 	while (waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED) < 0)
 		if (errno != EINTR)
-			return certctl_fail_errno(err, errno, "%s ended, its status is lost", run->command->argv[0]);
+			return certctl_fail_errno(err, errno, "%s ended, its status is lost",
+				certctl_shown(run->command->argv[0]));
 	ret->exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
 	ret->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	return 0;
@@ -307,7 +309,8 @@ static int conclude(struct run *run, TALLOC_CTX *mem, struct certctl_command_res
 	drain(run, leaves ? 0 : DRAIN_MS);
 	rc = reap(run, &result, err);
 	if (rc == 0 && run->cancelled)
-		rc = certctl_fail(err, CERTCTL_E_CANCELLED, "%s: ended on request", run->command->argv[0]);
+		rc = certctl_fail(err, CERTCTL_E_CANCELLED, "%s: ended on request",
+			certctl_shown(run->command->argv[0]));
 	if (rc == 0)
 		rc = certctl_output_finish(&run->output, mem, &result, err);
 	if (rc < 0)
@@ -315,8 +318,8 @@ static int conclude(struct run *run, TALLOC_CTX *mem, struct certctl_command_res
 	result.elapsed_ms = certctl_monotonic_ms() - run->started_ms;
 	*ret = result;
 	if (result.timed_out)
-		return certctl_fail(err, CERTCTL_E_TIMEOUT, "%s: not done after %lld s", run->command->argv[0],
-			(long long)(run->deadline_ms - run->started_ms) / 1000);
+		return certctl_fail(err, CERTCTL_E_TIMEOUT, "%s: not done after %lld s",
+			certctl_shown(run->command->argv[0]), (long long)(run->deadline_ms - run->started_ms) / 1000);
 	return 0;
 }
 

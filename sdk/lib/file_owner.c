@@ -1,6 +1,8 @@
 /* Names of users and groups to numbers.  Touches no file. */
 #include <certctl/files.h>
 
+#include "utf8.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -64,7 +66,8 @@ static int find_id(lookup_fn *lookup, const char *kind, const char *name, uint32
 		char *buffer = talloc_size(NULL, size);
 
 		if (!buffer)
-			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory looking up %s '%s'", kind, name);
+			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory looking up %s '%s'", kind,
+				certctl_shown(name));
 		error_number = lookup(name, buffer, size, &found, ret);
 		talloc_free(buffer);
 	}
@@ -73,8 +76,8 @@ static int find_id(lookup_fn *lookup, const char *kind, const char *name, uint32
 	/* "Not found" is 0 or any of these, says getpwnam(3). */
 	if (error_number == 0 || error_number == ENOENT || error_number == ESRCH || error_number == EBADF ||
 		error_number == EPERM)
-		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "no %s '%s' on this host", kind, name);
-	return certctl_fail_errno(err, error_number, "looking up %s '%s'", kind, name);
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "no %s '%s' on this host", kind, certctl_shown(name));
+	return certctl_fail_errno(err, error_number, "looking up %s '%s'", kind, certctl_shown(name));
 }
 
 int certctl_owner_lookup(const char *user, const char *group, uid_t *ret_uid, gid_t *ret_gid, struct certctl_error *err)

@@ -1,5 +1,6 @@
 /* Reading whole files with a limit.  Knows nothing of what is in them; secrets never pass through memory that is not wiped. */
 #include "files_private.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static int read_regular(TALLOC_CTX *mem, alloc_fn *alloc, int fd, const char *na
 	if (fstat(fd, &status) < 0)
 		return certctl_file_fail(err, errno, name);
 	if (!S_ISREG(status.st_mode))
-		return certctl_fail(err, CERTCTL_E_INVALID, "%s: not a regular file", name);
+		return certctl_fail(err, CERTCTL_E_INVALID, "%s: not a regular file", certctl_shown(name));
 	while (rc == 0 && got != 0 && len <= max) {
 		if (len + 1 >= size) {
 			size = size ? size * 2 : first_size(&status, max);
@@ -65,7 +66,7 @@ static int read_regular(TALLOC_CTX *mem, alloc_fn *alloc, int fd, const char *na
 			rc = certctl_file_fail(err, errno, name);
 	}
 	if (rc == 0 && len > max)
-		rc = certctl_fail(err, CERTCTL_E_LIMIT, "%s: longer than %zu bytes", name, max);
+		rc = certctl_fail(err, CERTCTL_E_LIMIT, "%s: longer than %zu bytes", certctl_shown(name), max);
 	if (rc < 0) {
 		talloc_free(data);
 		return rc;

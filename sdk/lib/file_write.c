@@ -5,6 +5,7 @@
  * left is removed by the next one; the living hold a lock on it, so that two writers of one name take turns.
  */
 #include "files_private.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,7 +81,7 @@ static int open_temporary(int parent_fd, const char *temporary, int *ret_fd, str
 			return 0;
 		}
 	}
-	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: others keep writing this file", temporary);
+	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: others keep writing this file", certctl_shown(temporary));
 }
 
 int certctl_write_all(int fd, const void *data, size_t len)
@@ -106,9 +107,9 @@ static int fill_file(int fd, const void *data, size_t len, const struct certctl_
 	int rc;
 
 	if (!keeps_owner && fchown(fd, attributes->uid, attributes->gid) < 0)
-		return certctl_fail_errno(err, errno, "%s: setting its owner", name);
+		return certctl_fail_errno(err, errno, "%s: setting its owner", certctl_shown(name));
 	if (fchmod(fd, attributes->mode) < 0)
-		return certctl_fail_errno(err, errno, "%s: setting its mode", name);
+		return certctl_fail_errno(err, errno, "%s: setting its mode", certctl_shown(name));
 	rc = certctl_write_all(fd, data, len);
 	if (rc < 0)
 		return certctl_file_fail(err, -rc, name);
@@ -178,7 +179,9 @@ int certctl_link_replace(int dir_fd, const char *name, const char *target, struc
 			rc = certctl_file_fail(err, errno, name);
 		}
 	}
-	return rc < 0 ? rc : certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: others keep writing this link", name);
+	return rc < 0 ? rc
+		      : certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: others keep writing this link",
+				certctl_shown(name));
 }
 
 int certctl_file_remove(int dir_fd, const char *name, struct certctl_error *err)

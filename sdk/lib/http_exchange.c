@@ -117,7 +117,7 @@ static const struct {
 	{ CURLE_FAILED_INIT, CERTCTL_E_INTERNAL },
 };
 
-static int fail_exchange(const struct certctl_http_exchange *exchange, CURLcode result, struct certctl_error *err)
+static int fail_exchange(struct certctl_http_exchange *exchange, CURLcode result, struct certctl_error *err)
 {
 	const char *peer = exchange->call.peer;
 	enum certctl_code code = CERTCTL_E_UNAVAILABLE;
@@ -134,6 +134,8 @@ static int fail_exchange(const struct certctl_http_exchange *exchange, CURLcode 
 	for (size_t i = 0; i < CERTCTL_COUNT(codes); i++)
 		if (codes[i].curl == result)
 			code = codes[i].code;
+	/* A server chooses parts of it, such as the name in its certificate. */
+	certctl_http_make_plain(exchange->detail);
 	return certctl_fail(err, code, "%s: %s", peer,
 		exchange->detail[0] ? exchange->detail : curl_easy_strerror(result));
 }

@@ -24,6 +24,8 @@ struct certctl_http_call {
 int certctl_http_call_init(struct certctl_http_call *call, const struct certctl_http_request *request,
 	const struct certctl_egress *egress, struct certctl_error *err) CERTCTL_CHECKED;
 void certctl_http_call_done(struct certctl_http_call *call);
+/** Fit for a message: what is not printable ASCII becomes "?". */
+void certctl_http_make_plain(char *text);
 
 /* --- A response as it arrives ------------------------------------------------------------------------------------------- */
 

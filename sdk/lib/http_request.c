@@ -138,6 +138,13 @@ static int set_method(struct certctl_http_call *call, const struct certctl_http_
 	return 0;
 }
 
+void certctl_http_make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static void name_peer(struct certctl_http_call *call, const char *scheme)
 {
 	char *host = NULL, *port = NULL;
@@ -146,6 +153,7 @@ static void name_peer(struct certctl_http_call *call, const char *scheme)
 	curl_url_get(call->url, CURLUPART_PORT, &port, 0);
 	snprintf(call->peer, sizeof(call->peer), "%s://%.100s%s%s", scheme, host ? host : "", port ? ":" : "",
 		port ? port : "");
+	certctl_http_make_plain(call->peer);
 	curl_free(host);
 	curl_free(port);
 }

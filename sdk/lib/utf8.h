@@ -21,4 +21,7 @@ size_t certctl_utf8_cut(const char *text, size_t len, size_t max);
  */
 const char *certctl_utf8_show(const char *text, size_t len, char *out, size_t size);
 
+/** A NUL-terminated text, shown as above, within a call's arguments: at most 120 bytes, there until the block ends. */
+#define certctl_shown(text) certctl_utf8_show((text), strlen(text), (char[121]){ 0 }, 121)
+
 #endif

@@ -83,6 +83,15 @@ static void a_file_in_the_way_is_named(void)
 		"none", err);
 }
 
+static void a_message_shows_no_control_characters(void)
+{
+	struct certctl_error err;
+	int fd = -1;
+
+	ASSERT_FAILS(certctl_dir_open("/no/\033[2Jsuch\n", &fd, &err), CERTCTL_E_NOT_FOUND, "/no/?[2Jsuch?: No such", err);
+	ASSERT_FAILS(certctl_open_below(AT_FDCWD, "no\r/../x", O_RDONLY, 0, &fd, &err), CERTCTL_E_INVALID, "no?/../x: ", err);
+}
+
 static void names_that_lead_out_are_refused(void)
 {
 	static const struct {
@@ -163,6 +172,7 @@ const struct test tests[] = {
 	TEST(a_path_must_be_absolute_and_straight),
 	TEST(parents_are_made_and_the_last_gets_its_mode),
 	TEST(a_file_in_the_way_is_named),
+	TEST(a_message_shows_no_control_characters),
 	TEST(names_that_lead_out_are_refused),
 	TEST(a_component_that_keeps_changing_never_leads_out),
 	{ 0 },
