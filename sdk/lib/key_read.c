@@ -121,7 +121,7 @@ static int read_pem(TALLOC_CTX *mem, const struct certctl_secret *text, const st
 	struct certctl_key **ret, struct certctl_error *err)
 {
 	struct certctl_pem_block block;
-	enum key_format format;
+	enum key_format format = 0;
 	size_t len;
 	int rc = find_block((const char *)text->data, text->len, &block, &format, err);
 
