@@ -110,9 +110,9 @@ static int count_descriptors(const struct trial *trial)
 
 static int cycle(struct trial *trial, int times, int64_t *ret_growth, struct certctl_error *err)
 {
+	CERTCTL_AUTO(json_decref) json_t *argument = json_pack("{s:i, s:i}", "times", times, "instances", 2);
 	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
-	int rc = certctl_connector_call(trial->connector, "host.cycle",
-		json_pack("{s:i, s:i}", "times", times, "instances", 2), &trial->caller->call, &reply, err);
+	int rc = certctl_connector_call(trial->connector, "host.cycle", argument, &trial->caller->call, &reply, err);
 
 	if (rc == 0)
 		*ret_growth = certctl_json_integer_or(reply, "heap_after", 0) -
