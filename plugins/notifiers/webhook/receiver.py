@@ -3,7 +3,7 @@
 
     receiver.py FOLDER [SECRET]
 
-Makes a CA and a certificate for localhost in FOLDER (ca.crt is what the plugin must trust), listens on a free port, prints
+Makes a CA and a certificate for localhost and receiver.test in FOLDER (ca.crt is what the plugin must trust), listens on a free port, prints
 "localhost:PORT", and appends a line of JSON to FOLDER/deliveries.jsonl for every request whose signature is right. A request
 that is wrong, or older than five minutes, gets 401 and leaves a line in FOLDER/refused.jsonl.
 
@@ -149,7 +149,7 @@ def make_certificates(folder):
     openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=Receiver CA", "-keyout", "ca.key", "-out", "ca.crt")
     openssl("req", *key, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
     with open(os.path.join(folder, "server.ext"), "w", encoding="ascii") as file:
-        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        file.write("subjectAltName=DNS:localhost,DNS:receiver.test,IP:127.0.0.1\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
             "-extfile", "server.ext", "-out", "server.crt")
 
