@@ -8,14 +8,16 @@
 
 #include <string.h>
 
-/* YAML 1.2.2, section 5.1: what a text may consist of. */
-static bool is_printable(uint32_t c)
+/*
+ * What a text may consist of: YAML 1.2.2, section 5.1, without what hides or reorders text, and without NEL, LS and PS, which
+ * are line ends to some readers and nothing to others.  All of them may stand as escapes in double quotes.
+ */
+static bool is_printable(uint32_t character)
 {
-	return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x7f) || c == 0x85 ||
-	       (c >= 0xa0 && c < 0xfffe) || c >= 0x10000;
+	return character == '\t' || character == '\n' || character == '\r' || !certctl_utf8_is_hidden(character);
 }
 
-/* The scanner lets some of these pass. */
+/* The scanner lets some of them pass. */
 static int check_characters(const char *file, const char *text, size_t len, struct certctl_error *err)
 {
 	int line = 1;
@@ -65,6 +67,12 @@ int certctl_yaml_parse(TALLOC_CTX *mem, const char *file, const char *text, size
 	const struct certctl_json_limits *limits, struct certctl_yaml **ret, struct certctl_error *err)
 {
 	struct certctl_json_limits full = certctl_json_limits_full(limits);
+	static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark some editors put first */
+
+	if (len >= 3 && memcmp(text, mark, 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
 	int rc = check_characters(file, text, len <= full.max_bytes ? len : 0, err);
 
 	if (len > full.max_bytes)

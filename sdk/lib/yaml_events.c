@@ -18,6 +18,7 @@ struct reader {
 	struct certctl_json_limits limits;
 	struct fy_diag *diag;
 	struct fy_parser *parser;
+	const char *source; /* what is parsed: single quotes are resolved from it */
 	struct anchor *anchors;
 	size_t nodes;
 	struct certctl_error *err;
@@ -162,22 +163,43 @@ static int read_alias(struct reader *reader, struct fy_event *event, size_t dept
 
 /* --- Values ------------------------------------------------------------------------------------------------------------ */
 
-static int read_scalar(struct reader *reader, struct fy_event *event, struct node *ret)
+/* The characters a scalar stands for, which live as long as its event or as `scratch`; NULL when out of memory. */
+static const char *text_of_scalar(struct reader *reader, TALLOC_CTX *scratch, struct fy_token *token, size_t *ret_len)
+{
+	if (fy_token_scalar_style(token) != FYSS_SINGLE_QUOTED)
+		return fy_token_get_text(token, ret_len);
+	const struct fy_mark *start = fy_token_start_mark(token), *end = fy_token_end_mark(token);
+
+	return certctl_yaml_unquote(scratch, reader->source + start->input_pos, end->input_pos - start->input_pos,
+		ret_len);
+}
+
+/* A scalar as JSON: keys are text whatever they look like. */
+static int read_text(struct reader *reader, struct fy_event *event, bool is_key, json_t **ret)
 {
 	struct fy_token *token = event->scalar.value;
 	bool is_plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
+	TALLOC_CTX *scratch = talloc_new(reader);
 	size_t len = 0;
-	const char *text = token ? fy_token_get_text(token, &len) : "";
+	const char *text = token ? text_of_scalar(reader, scratch, token, &len) : "";
+	int rc;
 
 	if (!text)
-		return fail_memory(reader);
-	ret->height = 0;
-	int rc = is_plain ? certctl_yaml_plain(text, len, &ret->value, reader->err)
-			  : certctl_yaml_quoted(text, len, &ret->value, reader->err);
-
-	if (rc < 0)
+		rc = fail_memory(reader);
+	else if (is_plain && !is_key)
+		rc = certctl_yaml_plain(text, len, ret, reader->err);
+	else
+		rc = certctl_yaml_quoted(text, len, ret, reader->err);
+	talloc_free(scratch);
+	if (rc < 0 && text)
 		fail_place(reader, event);
 	return rc;
+}
+
+static int read_scalar(struct reader *reader, struct fy_event *event, struct node *ret)
+{
+	ret->height = 0;
+	return read_text(reader, event, false, &ret->value);
 }
 
 static void grow(struct node *parent, const struct node *child)
@@ -209,32 +231,28 @@ static int read_item(struct reader *reader, struct fy_event *event, size_t depth
 }
 
 /* The text of a key; empty, complex and merge keys are refused. */
-static int read_key(struct reader *reader, struct fy_event *event, const json_t *object, struct node *ret)
+static int read_key(struct reader *reader, struct fy_event *event, const json_t *object, json_t **ret)
 {
-	if (event->type != FYET_SCALAR || !event->scalar.value || event->scalar.tag)
-		return fail_at(reader, event, CERTCTL_E_INVALID, "a text expected as key");
-	size_t len;
-	const char *text = fy_token_get_text(event->scalar.value, &len);
-	bool is_plain = fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
-
-	if (!text)
-		return fail_memory(reader);
-	int rc = certctl_yaml_quoted(text, len, &ret->value, reader->err);
-
-	if (rc < 0) {
-		fail_place(reader, event);
-		return rc;
-	}
+	json_t *key = NULL;
 	char shown[48];
 
-	if (is_plain && strcmp(json_string_value(ret->value), "<<") == 0)
+	if (event->type != FYET_SCALAR || !event->scalar.value || event->scalar.tag)
+		return fail_at(reader, event, CERTCTL_E_INVALID, "a text expected as key");
+	bool is_plain = fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+	int rc = read_text(reader, event, true, &key);
+
+	if (rc < 0)
+		return rc;
+	if (is_plain && strcmp(json_string_value(key), "<<") == 0)
 		rc = fail_at(reader, event, CERTCTL_E_INVALID,
 			"merge keys (<<) are not part of YAML 1.2: write the members out");
-	else if (json_object_get(object, json_string_value(ret->value)))
+	else if (json_object_get(object, json_string_value(key)))
 		rc = fail_at(reader, event, CERTCTL_E_INVALID, "duplicate key \"%s\"",
-			certctl_utf8_show(text, len, shown, sizeof(shown)));
+			certctl_utf8_show(json_string_value(key), json_string_length(key), shown, sizeof(shown)));
 	if (rc < 0)
-		json_decref(CERTCTL_TAKE(ret->value));
+		json_decref(key);
+	else
+		*ret = key;
 	return rc;
 }
 
@@ -257,15 +275,15 @@ static int read_value_of(struct reader *reader, const char *key, size_t depth, s
 static int read_member(struct reader *reader, struct fy_event *event, size_t depth, struct certctl_yaml_places *place,
 	struct node *object)
 {
-	struct node key = { 0 };
+	json_t *key = NULL;
 	int rc = read_key(reader, event, object->value, &key);
 
 	if (rc < 0)
 		return rc;
-	struct certctl_yaml_places *here = add_place(place, event, json_string_value(key.value), 0);
+	struct certctl_yaml_places *here = add_place(place, event, json_string_value(key), 0);
 
-	rc = here ? read_value_of(reader, json_string_value(key.value), depth, here, object) : fail_memory(reader);
-	json_decref(key.value);
+	rc = here ? read_value_of(reader, json_string_value(key), depth, here, object) : fail_memory(reader);
+	json_decref(key);
 	return rc;
 }
 
@@ -337,6 +355,18 @@ static int read_node(struct reader *reader, struct fy_event *event, size_t depth
 
 /* --- The document ------------------------------------------------------------------------------------------------------- */
 
+static int check_document_start(struct reader *reader, struct fy_event *event, const struct certctl_yaml *yaml)
+{
+	const struct fy_version *version = fy_document_state_version(event->document_start.document_state);
+
+	if (yaml->root)
+		return fail_at(reader, event, CERTCTL_E_INVALID, "a second document: one expected");
+	if (version && (version->major != 1 || version->minor != 2))
+		return fail_at(reader, event, CERTCTL_E_INVALID, "YAML 1.2 expected, got %d.%d", version->major,
+			version->minor);
+	return 0;
+}
+
 /* Events of one document: what stands around its root is checked, the root is read. */
 static int read_stream(struct reader *reader, struct certctl_yaml *yaml)
 {
@@ -351,10 +381,9 @@ static int read_stream(struct reader *reader, struct certctl_yaml *yaml)
 		if (rc < 0)
 			break;
 		is_end = event->type == FYET_STREAM_END;
-		if (event->type == FYET_DOCUMENT_START && yaml->root)
-			rc = fail_at(reader, event, CERTCTL_E_INVALID, "a second document: one expected");
-		else if (event->type != FYET_DOCUMENT_START && event->type != FYET_DOCUMENT_END &&
-			 event->type != FYET_STREAM_START && !is_end)
+		if (event->type == FYET_DOCUMENT_START)
+			rc = check_document_start(reader, event, yaml);
+		else if (event->type != FYET_DOCUMENT_END && event->type != FYET_STREAM_START && !is_end)
 			rc = read_node(reader, event, 0, yaml->places, &root);
 		if (root.value)
 			yaml->root = root.value;
@@ -372,6 +401,12 @@ static int release_reader(struct reader *reader)
 	return 0;
 }
 
+/* What the scanner has to say is collected, not printed. */
+static void drop_output(struct fy_diag *diag, void *user, const char *text, size_t len)
+{
+	(void)diag, (void)user, (void)text, (void)len;
+}
+
 static struct reader *make_reader(TALLOC_CTX *mem, const char *file, const struct certctl_json_limits *limits,
 	struct certctl_error *err)
 {
@@ -383,7 +418,11 @@ static struct reader *make_reader(TALLOC_CTX *mem, const char *file, const struc
 	reader->file = file;
 	reader->limits = *limits;
 	reader->err = err;
-	reader->diag = fy_diag_create(NULL);
+	const struct fy_diag_cfg diagnostics = {
+		.output_fn = drop_output, .level = FYET_ERROR, .module_mask = UINT32_MAX
+	};
+
+	reader->diag = fy_diag_create(&diagnostics);
 	if (reader->diag)
 		fy_diag_set_collect_errors(reader->diag, true);
 	const struct fy_parse_cfg config = { .search_path = "",
@@ -400,6 +439,8 @@ int certctl_yaml_read_tree(struct certctl_yaml *yaml, const char *text, size_t l
 	struct reader *reader = make_reader(yaml, yaml->file, limits, err);
 	int rc;
 
+	if (reader)
+		reader->source = text;
 	if (!reader || !reader->parser || fy_parser_set_string(reader->parser, text, len) < 0)
 		rc = certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: out of memory", yaml->file);
 	else

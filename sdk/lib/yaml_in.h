@@ -24,6 +24,11 @@ struct certctl_yaml_places *certctl_yaml_place_add(struct certctl_yaml_places *p
 int certctl_yaml_read_tree(struct certctl_yaml *yaml, const char *text, size_t len,
 	const struct certctl_json_limits *limits, struct certctl_error *err);
 
+/* --- Quotes (yaml_quotes.c) ------------------------------------------------------------------------------------------ */
+
+/** What stands between single quotes, doubled quotes and folded lines resolved; NULL when out of memory. */
+char *certctl_yaml_unquote(TALLOC_CTX *mem, const char *raw, size_t len, size_t *ret_len);
+
 /* --- Scalars (yaml_scalar.c) ----------------------------------------------------------------------------------------- */
 
 /**

@@ -38,6 +38,14 @@ static void documents_become_json(void)
 			"{\"a\":{\"b\":[1]},\"c\":{\"b\":[1]},\"d\":[{\"b\":[1]},{\"b\":[1]}]}" },
 		{ "[&x 1, &x 2, *x]", "[1,2,2]" },
 		{ "\"<<\": 1\n", "{\"<<\":1}" },
+		{ "\xef\xbb\xbf"
+		  "a: 'b'\n",
+			"{\"a\":\"b\"}" },
+		{ "['', 'it''s', '''''''''''''''''''''', ' a ', 'a\n  b\n\n\n  c ']",
+			"[\"\",\"it's\",\"''''''''''\",\" a \",\"a b\\n\\nc \"]" },
+		{ "'a''b': 'c\r\n  d'\n", "{\"a'b\":\"c d\"}" },
+		{ "[[[[''''',','x']]]]", "[[[[\"'',\",\"x\"]]]]" },
+		{ "\"\\u2028\\u202e\\N\"", "\"\xe2\x80\xa8\xe2\x80\xae\xc2\x85\"" },
 		{ "%YAML 1.2\n---\na: no\n", "{\"a\":\"no\"}" },
 	};
 
@@ -88,6 +96,9 @@ static void bad_documents_are_refused_with_their_place(void)
 		{ "a: \"hunter2\n", 0, "a.yaml:" },
 		{ "\ta: 1\n", 0, "a.yaml:" },
 		{ "a: {b: 1]\n", 0, "a.yaml:1:" },
+		{ "a: \"x\xe2\x80\xae\"\n", 0, "a.yaml:1:6: control character U+202E is not allowed" },
+		{ "a: \"x\xe2\x80\xa8\"\n", 0, "a.yaml:1:6: control character U+2028 is not allowed" },
+		{ "%YAML 1.1\n---\na: no\n", 0, "YAML 1.2 expected, got 1.1" },
 		{ "%YAML 9.9\n---\na: 1\n", 0, "a.yaml" },
 		{ "@a: 1\n", 0, "a.yaml:1:" },
 	};
