@@ -1,6 +1,6 @@
 /**
- * certctl-agent: its settings and its parts.  Two loops, each with a thread and a connection of its own: work, which may be busy
- * for minutes, and the heartbeat, which never waits for it.
+ * certctl-agent: its settings and its parts.  Three threads, each with a connection of its own: the poll for work, which makes
+ * requests; deployments (deployments.h), which may take minutes; the heartbeat, which waits for neither.
  */
 #ifndef CERTCTL_AGENT_H
 #define CERTCTL_AGENT_H
@@ -61,7 +61,7 @@ void certctl_session_close(struct certctl_session *session);
 void certctl_agent_work(struct certctl_agent *agent);
 void certctl_agent_heartbeat(struct certctl_agent *agent);
 
-/* --- A round of work (jobs.c), apart from the loop for tests ------------------------------------------------------- */
+/* --- Jobs (jobs.c): what is done about them, apart from when ------------------------------------------------------------ */
 
 struct certctl_spool;
 struct certctl_jobs_context {
@@ -71,8 +71,11 @@ struct certctl_jobs_context {
 	bool (*is_cancelled)(void *arg);
 	void *arg;
 };
-/** Do what one poll handed out.  0, or the last failure that is worth another try. */
-int certctl_jobs_run(const struct certctl_jobs_context *context, const json_t *jobs,
+/** Have a request made and send it.  0, also when one side refused it and the other was told. */
+int certctl_jobs_request(const struct certctl_jobs_context *context, const json_t *job,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Have deployments made, and their reports put into the spool.  0, whatever their outcome. */
+int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t *jobs,
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** Send what the spool holds. */
 int certctl_jobs_flush(const struct certctl_jobs_context *context, struct certctl_error *err) CERTCTL_CHECKED;

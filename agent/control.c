@@ -115,11 +115,11 @@ static int own_exchange(struct certctl_control *control, const char *method, con
 {
 	CERTCTL_AUTO(json_decref) json_t *taken = body;
 	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
-	char path[512];
+	char *path = talloc_asprintf(NULL, "/%s/%s", control->options.agent_id, rest);
+	int rc = path ? exchange(control, &(struct exchange){ method, path, taken, timeout_s }, &reply, err)
+		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "control plane");
 
-	snprintf(path, sizeof(path), "/%s/%s", control->options.agent_id, rest);
-	int rc = exchange(control, &(struct exchange){ method, path, taken, timeout_s }, &reply, err);
-
+	talloc_free(path);
 	if (rc == 0 && ret)
 		*ret = CERTCTL_TAKE(reply);
 	return rc;
@@ -178,14 +178,15 @@ int certctl_control_heartbeat(struct certctl_control *control, const json_t *bod
 	return own_exchange(control, "POST", "heartbeat", json_incref((json_t *)body), 0, NULL, err);
 }
 
-int certctl_control_work(struct certctl_control *control, int wait_s, json_t **ret_jobs, struct certctl_error *err)
+int certctl_control_work(struct certctl_control *control, const char *held, int wait_s, json_t **ret_jobs,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
-	char rest[32];
+	char *rest = talloc_asprintf(NULL, "work?wait=%d%s%s", wait_s, held[0] ? "&held=" : "", held);
+	int rc = rest ? own_exchange(control, "GET", rest, NULL, wait_s + POLL_EXTRA_S, &reply, err)
+		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "control plane");
 
-	snprintf(rest, sizeof(rest), "work?wait=%d", wait_s);
-	int rc = own_exchange(control, "GET", rest, NULL, wait_s + POLL_EXTRA_S, &reply, err);
-
+	talloc_free(rest);
 	if (rc < 0)
 		return rc;
 	json_t *jobs = json_object_get(reply, "jobs");

@@ -38,8 +38,11 @@ int certctl_control_renew(struct certctl_control *control, TALLOC_CTX *mem, cons
 int certctl_control_heartbeat(struct certctl_control *control, const json_t *body,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Wait for work, at most `wait_s`.  `ret_jobs` is an array, the caller's to json_decref; empty when there is none. */
-int certctl_control_work(struct certctl_control *control, int wait_s, json_t **ret_jobs,
+/**
+ * Wait for work, at most `wait_s`.  `held` ("job-a,job-b", may be "") names jobs that are in hand: they keep their lease and are not
+ * handed out again.  `ret_jobs` is an array, the caller's to json_decref; empty when there is none.
+ */
+int certctl_control_work(struct certctl_control *control, const char *held, int wait_s, json_t **ret_jobs,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** CONFLICT: the job is no longer ours, or has had another request. */

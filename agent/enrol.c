@@ -139,7 +139,6 @@ static int trade(struct certctl_agent *agent, TALLOC_CTX *mem, const struct cert
 int certctl_agent_enrol(struct certctl_agent *agent, struct certctl_error *err)
 {
 	const struct certctl_agent_settings *settings = agent->settings;
-	struct certctl_host_facts facts;
 	struct certctl_secret token = { 0 };
 	char *csr_pem = NULL;
 
@@ -150,13 +149,10 @@ int certctl_agent_enrol(struct certctl_agent *agent, struct certctl_error *err)
 	if (!settings->server || !settings->ca_file)
 		return certctl_fail(err, CERTCTL_E_INVALID, "server, ca_file: both are needed to enrol");
 	TALLOC_CTX *mem = talloc_new(NULL);
-
-	certctl_host_facts_read(&facts);
 	int rc = read_token(mem, settings->token_file, &token, err);
 
 	if (rc == 0)
-		rc = certctl_identity_request(mem, settings->dir, settings->name ? settings->name : facts.name,
-			&csr_pem, err);
+		rc = certctl_identity_request(mem, settings->dir, &csr_pem, err);
 	if (rc == 0)
 		rc = remember(settings, mem, err);
 	if (rc == 0)

@@ -80,7 +80,7 @@ static int renew_identity(struct heartbeat *heartbeat, struct certctl_error *err
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct certctl_control_certificate answer;
 	char *csr_pem;
-	int rc = certctl_identity_request(mem, dir, heartbeat->session.identity->agent_id, &csr_pem, err);
+	int rc = certctl_identity_request(mem, dir, &csr_pem, err);
 
 	if (rc == 0)
 		rc = certctl_control_renew(heartbeat->session.control, mem, csr_pem, &answer, err);

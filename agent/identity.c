@@ -100,11 +100,11 @@ static int make_next_key(TALLOC_CTX *mem, int dir_fd, struct certctl_key **ret, 
 	return rc;
 }
 
-static int make_next_csr(TALLOC_CTX *mem, int dir_fd, const struct certctl_key *key, const char *name, char **ret,
+static int make_next_csr(TALLOC_CTX *mem, int dir_fd, const struct certctl_key *key, char **ret,
 	struct certctl_error *err)
 {
 	static const struct certctl_name *const no_names[] = { NULL };
-	struct certctl_csr_request request = { .common_name = name, .names = no_names };
+	struct certctl_csr_request request = { .names = no_names };
 	char *pem;
 	int rc = certctl_csr_make(mem, key, &request, &pem, err);
 
@@ -115,8 +115,7 @@ static int make_next_csr(TALLOC_CTX *mem, int dir_fd, const struct certctl_key *
 	return rc;
 }
 
-int certctl_identity_request(TALLOC_CTX *mem, const char *dir, const char *name, char **ret_csr_pem,
-	struct certctl_error *err)
+int certctl_identity_request(TALLOC_CTX *mem, const char *dir, char **ret_csr_pem, struct certctl_error *err)
 {
 	CERTCTL_AUTO_CLOSE int dir_fd = -1;
 	struct certctl_key *key = NULL;
@@ -131,7 +130,7 @@ int certctl_identity_request(TALLOC_CTX *mem, const char *dir, const char *name,
 	if (rc < 0)
 		return rc;
 	rc = certctl_file_read(mem, dir_fd, NEXT_CSR, FILE_MAX, ret_csr_pem, &len, err);
-	return rc == CERTCTL_E_NOT_FOUND ? make_next_csr(mem, dir_fd, key, name, ret_csr_pem, err) : rc;
+	return rc == CERTCTL_E_NOT_FOUND ? make_next_csr(mem, dir_fd, key, ret_csr_pem, err) : rc;
 }
 
 static int check_answer(TALLOC_CTX *mem, const struct certctl_key *key, const char *certificate_pem,

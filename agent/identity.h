@@ -22,8 +22,11 @@ int certctl_identity_load(TALLOC_CTX *mem, const char *dir, struct certctl_ident
 /** When to ask for the next certificate: at two thirds of its life. */
 int64_t certctl_identity_renew_at_unix_s(const struct certctl_identity *identity);
 
-/** The request for the next certificate; the same one until certctl_identity_accept(). */
-int certctl_identity_request(TALLOC_CTX *mem, const char *dir, const char *name, char **ret_csr_pem,
+/**
+ * The request for the next certificate; the same one until certctl_identity_accept().  Its subject is empty: what an agent is called
+ * is the control plane's to say.
+ */
+int certctl_identity_request(TALLOC_CTX *mem, const char *dir, char **ret_csr_pem,
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** The answer: must belong to the waiting key.  Durable when the call returns. */
 int certctl_identity_accept(const char *dir, const char *certificate_pem, const char *chain_pem,

@@ -1,19 +1,16 @@
 /*
- * What one poll handed out: requests made and sent, deployments made and reported.  Whatever is lost on the way is handed out
- * again, and everything here may be done twice.
+ * Jobs: requests made and sent, deployments made and reported.  Whatever is lost on the way is handed out again, and everything
+ * here may be done twice.
  */
 #include "agent.h"
 #include "agent/shared/link.h"
 #include "spool.h"
 
 #include <certctl/log.h>
-#include <certctl/name.h>
 #include <string.h>
 
 #define CSR_WAIT_MS    INT64_C(60000)
 #define DEPLOY_WAIT_MS INT64_C(1800000)
-/* With two PEM texts of 64 KiB each a batch stays below CERTCTL_LINK_FRAME_MAX. */
-#define BATCH_MAX 25
 
 /* --- Building what is said ----------------------------------------------------------------------------------------- */
 
@@ -140,7 +137,7 @@ static int submit(const struct certctl_jobs_context *context, const json_t *job,
 	return 0;
 }
 
-static int run_csr(const struct certctl_jobs_context *context, const json_t *job, struct certctl_error *err)
+int certctl_jobs_request(const struct certctl_jobs_context *context, const json_t *job, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *made = NULL;
 	CERTCTL_AUTO(json_decref)
@@ -192,13 +189,11 @@ static int refuse_all(const struct certctl_jobs_context *context, const json_t *
 	return result;
 }
 
-static int deploy(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
+int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *list = json_array();
 	CERTCTL_AUTO(json_decref) json_t *answer = NULL;
 
-	if (json_array_size(jobs) == 0)
-		return 0;
 	for (size_t i = 0; i < json_array_size(jobs); i++)
 		json_array_append_new(list, certctl_jobs_deployment(json_array_get(jobs, i)));
 	CERTCTL_AUTO(json_decref) json_t *argument = json_pack("{s:O}", "deployments", list);
@@ -211,39 +206,4 @@ static int deploy(const struct certctl_jobs_context *context, const json_t *jobs
 	struct certctl_error why = *err;
 
 	return refuse_all(context, jobs, &why, err);
-}
-
-/* --- A round ------------------------------------------------------------------------------------------------------------ */
-
-int certctl_jobs_run(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
-{
-	CERTCTL_AUTO(json_decref) json_t *deployments = json_array();
-	struct certctl_error why = { 0 };
-	int result = 0;
-
-	for (size_t i = 0; i < json_array_size(jobs); i++) {
-		json_t *job = json_array_get(jobs, i);
-		const char *step = certctl_json_text_or(job, "step", ""), *id = certctl_json_text_or(job, "id", "");
-		int rc = 0;
-
-		if (!certctl_id_is_valid(id))
-			certctl_log(CERTCTL_LOG_ERROR, "job.unreadable", "job", id, NULL);
-		else if (strcmp(step, "csr") == 0)
-			rc = run_csr(context, job, &why);
-		else if (strcmp(step, "deploy") == 0)
-			json_array_append(deployments, job);
-		else
-			certctl_log(CERTCTL_LOG_WARNING, "job.unknown", "job", id, "step", step, NULL);
-		if (json_array_size(deployments) == BATCH_MAX) {
-			rc = deploy(context, deployments, &why);
-			json_array_clear(deployments);
-		}
-		result = rc < 0 ? rc : result;
-	}
-	int rc = deploy(context, deployments, &why);
-
-	result = rc < 0 ? rc : result;
-	if (result < 0 && err)
-		*err = why;
-	return result;
 }

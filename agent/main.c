@@ -154,7 +154,7 @@ static int run(struct certctl_agent *agent, struct certctl_error *err)
 	int rc = enrol_first(agent, err);
 
 	if (rc < 0)
-		return rc;
+		return certctl_stop_is_wanted(&agent->stop) ? 0 : rc;
 	rc = pthread_create(&heartbeat, NULL, run_heartbeat, agent);
 	if (rc != 0)
 		return certctl_fail_errno(err, rc, "thread");

@@ -7,6 +7,7 @@
 #include <certctl/log.h>
 #include <certctl/name.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,12 +21,14 @@ static const struct certctl_file_attributes private_file = { .mode = 0600, .uid 
 
 struct certctl_spool {
 	int dir_fd;
+	pthread_mutex_t lock;
 };
 
 static int close_spool(struct certctl_spool *spool)
 {
 	if (spool->dir_fd >= 0)
 		close(spool->dir_fd);
+	pthread_mutex_destroy(&spool->lock);
 	return 0;
 }
 
@@ -36,6 +39,7 @@ int certctl_spool_open(TALLOC_CTX *mem, const char *dir, struct certctl_spool **
 	if (!spool)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "spool");
 	spool->dir_fd = -1;
+	pthread_mutex_init(&spool->lock, NULL);
 	talloc_set_destructor(spool, close_spool);
 	int rc = certctl_dir_make(dir, 0700, &spool->dir_fd, err);
 
@@ -56,9 +60,12 @@ int certctl_spool_add(struct certctl_spool *spool, const char *job_id, const jso
 		return certctl_fail(err, CERTCTL_E_INVALID, "spool: job is not an id");
 	snprintf(name, sizeof(name), "%s" SUFFIX, job_id);
 	char *text = certctl_json_text(NULL, body, &len);
+
+	pthread_mutex_lock(&spool->lock);
 	int rc = text ? certctl_file_replace(spool->dir_fd, name, text, len, &private_file, err)
 		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "spool");
 
+	pthread_mutex_unlock(&spool->lock);
 	talloc_free(text);
 	return rc;
 }
@@ -105,10 +112,13 @@ int certctl_spool_flush(struct certctl_spool *spool,
 	struct certctl_error why = { 0 };
 	char **names;
 	size_t count;
+
+	pthread_mutex_lock(&spool->lock);
 	int rc = certctl_listing_read(mem, spool->dir_fd, SUFFIX, COUNT_MAX, &names, &count, &why);
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = send_file(spool, mem, names[i], send, arg, &why);
+	pthread_mutex_unlock(&spool->lock);
 	talloc_free(mem);
 	if (rc < 0 && err)
 		*err = why;

@@ -4,7 +4,7 @@
 
 #include <certctl/json.h>
 
-/** One thread at a time. */
+/** Any thread; while one sends, others wait. */
 struct certctl_spool;
 int certctl_spool_open(TALLOC_CTX *mem, const char *dir, struct certctl_spool **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -1,16 +1,22 @@
-/* The work loop: send what waits, ask for work, do it, again. */
+/* The work loop: send what waits, ask for work, make requests and hand deployments on, again. */
 #include "agent.h"
+#include "deployments.h"
 #include "spool.h"
 
 #include <certctl/log.h>
-#include <stdio.h>
+#include <certctl/name.h>
+#include <string.h>
 
 #define POLL_WAIT_S 55
+/* Their ids stand in the address of a poll, and a request line has at most 8 KiB. */
+#define HELD_MAX     100
+#define HELD_FULL_MS 1000
 
 struct work {
 	struct certctl_agent *agent;
 	struct certctl_session session;
 	struct certctl_spool *spool;
+	struct certctl_deployments *deployments;
 	json_t *last; /* what the last poll handed out */
 };
 
@@ -27,35 +33,86 @@ static int check_progress(struct work *work, const json_t *jobs, struct certctl_
 	return is_same ? certctl_fail(err, CERTCTL_E_UNAVAILABLE, "control plane: hands out the same work again") : 0;
 }
 
-static int work_once(struct work *work, struct certctl_error *err)
+static int hand_out(struct work *work, const struct certctl_jobs_context *context, const json_t *jobs,
+	struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *deployments = json_array();
+	struct certctl_error why = { 0 };
+	int result = 0;
+
+	for (size_t i = 0; i < json_array_size(jobs); i++) {
+		json_t *job = json_array_get(jobs, i);
+		const char *step = certctl_json_text_or(job, "step", ""), *id = certctl_json_text_or(job, "id", "");
+		int rc = 0;
+
+		if (!certctl_id_is_valid(id))
+			certctl_log(CERTCTL_LOG_ERROR, "job.unreadable", "job", id, NULL);
+		else if (strcmp(step, "csr") == 0)
+			rc = certctl_jobs_request(context, job, &why);
+		else if (strcmp(step, "deploy") == 0)
+			json_array_append(deployments, job);
+		else
+			certctl_log(CERTCTL_LOG_WARNING, "job.unknown", "job", id, "step", step, NULL);
+		result = rc < 0 ? rc : result;
+	}
+	certctl_deployments_add(work->deployments, deployments);
+	if (result < 0)
+		*err = why;
+	return result;
+}
+
+/*
+ * What is held is read before the reports are sent: a deployment that ends in between is in one of the two, so the poll does not
+ * hand it out again.
+ */
+static int poll_once(struct work *work, TALLOC_CTX *mem, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *jobs = NULL;
-	int rc = certctl_session_refresh(work->agent, &work->session, err);
-
-	if (rc < 0)
-		return rc;
 	struct certctl_jobs_context context = { .socket = work->agent->settings->socket,
 		.control = work->session.control,
 		.spool = work->spool,
 		.is_cancelled = certctl_stop_is_wanted,
 		.arg = &work->agent->stop };
+	const char *held = certctl_deployments_held(work->deployments, mem);
+	int rc = certctl_jobs_flush(&context, err);
 
-	/* First what was done already: a poll before would hand it out again. */
-	rc = certctl_jobs_flush(&context, err);
 	if (rc == 0)
-		rc = certctl_control_work(work->session.control, POLL_WAIT_S, &jobs, err);
+		rc = certctl_control_work(work->session.control, held ? held : "", POLL_WAIT_S, &jobs, err);
 	if (rc == 0)
-		rc = certctl_jobs_run(&context, jobs, err);
+		rc = hand_out(work, &context, jobs, err);
 	return rc == 0 ? check_progress(work, jobs, err) : rc;
 }
 
-static int open_spool(struct work *work, struct certctl_error *err)
+static int work_once(struct work *work, struct certctl_error *err)
 {
-	char *dir = talloc_asprintf(NULL, "%s/spool", work->agent->settings->dir);
-	int rc = dir ? certctl_spool_open(NULL, dir, &work->spool, err)
-		     : certctl_fail(err, CERTCTL_E_NO_MEMORY, "spool");
+	int rc = certctl_session_refresh(work->agent, &work->session, err);
 
-	talloc_free(dir);
+	if (rc < 0)
+		return rc;
+	if (certctl_deployments_count(work->deployments) >= HELD_MAX) {
+		certctl_stop_wait(&work->agent->stop, HELD_FULL_MS);
+		return 0;
+	}
+	TALLOC_CTX *mem = talloc_new(NULL);
+
+	rc = poll_once(work, mem, err);
+	talloc_free(mem);
+	return rc;
+}
+
+static int open_work(struct work *work, struct certctl_error *err)
+{
+	int rc = 0;
+
+	if (!work->spool) {
+		char *dir = talloc_asprintf(NULL, "%s/spool", work->agent->settings->dir);
+
+		rc = dir ? certctl_spool_open(NULL, dir, &work->spool, err)
+			 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "spool");
+		talloc_free(dir);
+	}
+	if (rc == 0 && !work->deployments)
+		rc = certctl_deployments_start(work->agent, work->spool, &work->deployments, err);
 	return rc;
 }
 
@@ -76,7 +133,7 @@ void certctl_agent_work(struct certctl_agent *agent)
 	struct certctl_error err = { 0 };
 
 	while (!certctl_stop_is_wanted(&agent->stop)) {
-		int rc = work.spool ? 0 : open_spool(&work, &err);
+		int rc = open_work(&work, &err);
 
 		if (rc == 0)
 			rc = work_once(&work, &err);
@@ -85,6 +142,7 @@ void certctl_agent_work(struct certctl_agent *agent)
 		else if (wait_after(&work, &backoff, &err))
 			break;
 	}
+	certctl_deployments_end(work.deployments);
 	certctl_session_close(&work.session);
 	talloc_free(work.spool);
 	json_decref(work.last);

@@ -188,14 +188,16 @@ class Killed(AgentStory):
 
 
 class Time(AgentStory):
-    def test_the_heartbeat_goes_on_during_a_deployment(self):
+    def test_heartbeat_and_requests_do_not_wait_for_a_deployment(self):
         self.begin(program=self.slow_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
         eventually("the deployment is under way", lambda: os.path.exists(self.marker))
         before = len(self.control.heartbeats)
+        self.request_csr("job-3")
         eventually("a heartbeat came", lambda: len(self.control.heartbeats) > before, 60)
         self.assertEqual("open", self.control.state("job-2"), "the deployment was over before the heartbeat")
+        self.assertTrue([line for line in self.control.requests if line.endswith("&held=job-2")])
         self.await_state("job-2", "Completed")
         told = [body["plugins"] for _, body in self.control.heartbeats if "plugins" in body]
         self.assertEqual(1, len(told), "plugins are told once")

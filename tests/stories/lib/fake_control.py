@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+from urllib.parse import parse_qs
 
 from .processes import run
 from .tls import certificates, fingerprint
@@ -143,11 +144,11 @@ class FakeControl:
     def state(self, job_id):
         return self.jobs[job_id]["state"]
 
-    def work(self, wait_s):
+    def work(self, wait_s, held):
         deadline = time.monotonic() + min(wait_s, 5)  # short, so that a stopped story does not hang on a poll
         with self.changed:
             while True:
-                mine = [job for job in self.jobs.values() if job["state"] == "open"]
+                mine = [job for job in self.jobs.values() if job["state"] == "open" and job["id"] not in held]
                 if mine or time.monotonic() >= deadline:
                     return [{k: v for k, v in job.items() if k not in ("state", "reports")} for job in mine]
                 self.changed.wait(0.2)
@@ -230,7 +231,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             control.heartbeats.append((time.monotonic(), body))
             return 204, None
         if what.startswith("work"):
-            jobs = control.work(int(what.partition("wait=")[2]))
+            query = parse_qs(what.partition("?")[2])
+            jobs = control.work(int(query["wait"][0]), query.get("held", [""])[0].split(","))
             return (200, {"jobs": jobs}) if jobs else (204, None)
         if what == "csr":
             return control.take_csr(body)

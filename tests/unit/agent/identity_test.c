@@ -65,7 +65,7 @@ static char *request(const char *dir)
 	char *pem = NULL;
 	struct certctl_error err = { 0 };
 
-	ASSERT_OK(certctl_identity_request(test_mem(), dir, "web-1", &pem, &err), err);
+	ASSERT_OK(certctl_identity_request(test_mem(), dir, &pem, &err), err);
 	return pem;
 }
 
