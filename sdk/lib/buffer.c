@@ -153,8 +153,15 @@ static size_t append_character(struct certctl_buffer *buffer, const char *text, 
 
 void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text, size_t len)
 {
-	certctl_buffer_append(buffer, "\"", 1);
-	for (size_t at = 0; at < len && !buffer->failed;) {
+	size_t at = 0;
+
+	/* No encoding is shorter than its text: one question about room, and most strings are one copy. */
+	if (len > SIZE_MAX - 2 || !reserve(buffer, len + 2)) {
+		buffer->failed = buffer->failed ? buffer->failed : CERTCTL_E_LIMIT;
+		return;
+	}
+	buffer->data[buffer->len++] = '"';
+	while (at < len && !buffer->failed) {
 		size_t run = plain_run(text + at, len - at);
 
 		certctl_buffer_append(buffer, text + at, run);
