@@ -27,17 +27,17 @@ static bool may_allocate(void)
 }
 
 /* Replaces the C library's for this program and every library in it. */
-void *malloc(size_t size)
+CERTCTL_API void *malloc(size_t size)
 {
 	return may_allocate() ? __libc_malloc(size) : NULL;
 }
 
-void *calloc(size_t count, size_t size)
+CERTCTL_API void *calloc(size_t count, size_t size)
 {
 	return may_allocate() ? __libc_calloc(count, size) : NULL;
 }
 
-void *realloc(void *old, size_t size)
+CERTCTL_API void *realloc(void *old, size_t size)
 {
 	return may_allocate() ? __libc_realloc(old, size) : NULL;
 }
