@@ -66,58 +66,77 @@ uint32_t deploy_file_mode(const struct certctl_plan_file *file)
 
 /* --- PEM: parts one after the other ------------------------------------------------------------------------------ */
 
+/* Grows by copying, so that what is left behind is wiped: there may be a key in it. */
+static int append(TALLOC_CTX *mem, struct certctl_secret *out, const void *data, size_t len, struct certctl_error *err)
+{
+	struct certctl_secret longer = { .len = out->len + len };
+
+	if (len > CONTENT_MAX || longer.len > CONTENT_MAX)
+		return certctl_fail(err, CERTCTL_E_LIMIT, "a file of more than %d bytes", CONTENT_MAX);
+	longer.data = certctl_secret_alloc(mem, longer.len + 1);
+	if (!longer.data)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	if (out->len)
+		memcpy(longer.data, out->data, out->len);
+	if (len)
+		memcpy(longer.data + out->len, data, len);
+	longer.data[longer.len] = 0;
+	certctl_secret_clear(out);
+	*out = longer;
+	return 0;
+}
+
 static int append_key(TALLOC_CTX *mem, const struct deploy_material *material, enum certctl_key_encoding encoding,
-	struct certctl_buffer *out, struct certctl_error *err)
+	struct certctl_secret *out, struct certctl_error *err)
 {
 	struct certctl_secret text = { 0 };
 	int rc = certctl_key_write(mem, material->key, encoding, &text, err);
 
 	if (rc == 0)
-		certctl_buffer_append(out, text.data, text.len);
+		rc = append(mem, out, text.data, text.len, err);
 	certctl_secret_clear(&text);
 	return rc;
 }
 
-static void append_certificate(const struct certctl_certificate *certificate, struct certctl_buffer *out)
+static int append_certificates(TALLOC_CTX *mem, struct certctl_certificate *const *certificates, size_t count,
+	struct certctl_secret *out, struct certctl_error *err)
 {
-	char *pem = certctl_certificate_pem(NULL, certificate);
+	int rc = 0;
 
-	if (pem)
-		certctl_buffer_puts(out, pem);
-	else
-		out->failed = true;
-	talloc_free(pem);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		char *pem = certctl_certificate_pem(mem, certificates[i]);
+
+		rc = pem ? append(mem, out, pem, strlen(pem), err)
+			 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+		talloc_free(pem);
+	}
+	return rc;
 }
 
 static int append_part(TALLOC_CTX *mem, const struct deploy_material *material, const struct certctl_plan_file *file,
 	const struct certctl_part *part, const char *(*real_path)(void *arg, const char *path), void *arg,
-	struct certctl_buffer *out, struct certctl_error *err)
+	struct certctl_secret *out, struct certctl_error *err)
 {
-	const char *path;
+	const char *words = part->text ? part->text : "";
 
 	switch (part->kind) {
 	case CERTCTL_PART_LEAF:
-		append_certificate(material->leaf, out);
-		return 0;
+		return append_certificates(mem, &material->leaf, 1, out, err);
 	case CERTCTL_PART_CHAIN:
-		for (size_t i = 0; i < material->chain_count; i++)
-			append_certificate(material->chain[i], out);
-		return 0;
+		return append_certificates(mem, material->chain, material->chain_count, out, err);
 	case CERTCTL_PART_KEY:
 		return append_key(mem, material,
 			file->encoding == CERTCTL_FILE_PEM_TRADITIONAL ? CERTCTL_KEY_TRADITIONAL_PEM
 								       : CERTCTL_KEY_PKCS8_PEM,
 			out, err);
-	case CERTCTL_PART_TEXT:
-		certctl_buffer_puts(out, part->text ? part->text : "");
-		return 0;
 	case CERTCTL_PART_PATH:
-		path = part->text && real_path ? real_path(arg, part->text) : NULL;
-		if (!path)
+		words = real_path ? real_path(arg, words) : NULL;
+		if (!words)
 			return certctl_fail(err, CERTCTL_E_INVALID, "%s: names a path that is no file of the plan",
 				file->path);
-		certctl_buffer_puts(out, path);
-		return 0;
+		return append(mem, out, words, strlen(words), err);
+	case CERTCTL_PART_TEXT:
+		return append(mem, out, words, strlen(words), err);
 	default:
 		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s: part %u is unknown", file->path, part->kind);
 	}
@@ -161,7 +180,7 @@ int deploy_render(TALLOC_CTX *mem, const struct deploy_material *material, const
 	const char *(*real_path)(void *arg, const char *path), void *arg, struct certctl_secret *ret,
 	struct certctl_error *err)
 {
-	struct certctl_buffer out;
+	struct certctl_secret out = { 0 };
 	int rc = 0;
 
 	if (!file->parts || !file->parts[0])
@@ -174,48 +193,55 @@ int deploy_render(TALLOC_CTX *mem, const struct deploy_material *material, const
 		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s: encoding %u is unknown", file->path,
 			file->encoding);
 
-	TALLOC_CTX *work = talloc_new(mem);
-
-	certctl_buffer_init(&out, work, CONTENT_MAX);
 	for (const struct certctl_part *const *part = file->parts; rc == 0 && *part; part++)
-		rc = append_part(work, material, file, *part, real_path, arg, &out, err);
+		rc = append_part(mem, material, file, *part, real_path, arg, &out, err);
 	if (rc == 0)
-		rc = certctl_buffer_finish(&out, err);
-	if (rc == 0)
-		rc = certctl_secret_set(mem, ret, out.data ? out.data : "", out.len);
-	if (out.data)
-		certctl_wipe(out.data, out.len);
-	talloc_free(work);
+		*ret = out;
+	else
+		certctl_secret_clear(&out);
 	return rc;
 }
 
 /* --- What was asked for, as one number ------------------------------------------------------------------------------ */
 
-static void append_field(struct certctl_buffer *out, const void *data, size_t len)
+/* With its length, so that no two lists of fields read the same. */
+static void put_text(struct certctl_buffer *out, const char *text)
 {
-	/* With its length, so that no two lists of fields read the same. */
-	certctl_buffer_printf(out, "%zu:", len);
-	certctl_buffer_append(out, data, len);
+	certctl_buffer_printf(out, "%zu:", text ? strlen(text) : 0);
+	certctl_buffer_puts(out, text ? text : "");
 }
 
-static void append_text(struct certctl_buffer *out, const char *text)
+/* Key and password together: with the key inside, the hash tells nothing about a weak password. */
+static int put_secrets(TALLOC_CTX *mem, const struct deploy_material *material, const struct certctl_secret *password,
+	struct certctl_buffer *out, struct certctl_error *err)
 {
-	append_field(out, text ? text : "", text ? strlen(text) : 0);
+	struct certctl_secret both = { 0 };
+	char hash[65];
+	int rc = append_key(mem, material, CERTCTL_KEY_PKCS8_PEM, &both, err);
+
+	if (rc == 0 && password)
+		rc = append(mem, &both, password->data, password->len, err);
+	if (rc == 0) {
+		certctl_sha256_hex(both.data, both.len, hash);
+		put_text(out, hash);
+	}
+	certctl_secret_clear(&both);
+	return rc;
 }
 
-static void append_file(struct certctl_buffer *out, const struct certctl_plan_file *file)
+static int put_file(TALLOC_CTX *mem, const struct deploy_material *material, const struct certctl_plan_file *file,
+	struct certctl_buffer *out, struct certctl_error *err)
 {
-	append_text(out, file->path);
-	append_text(out, file->owner);
-	append_text(out, file->group);
+	put_text(out, file->path);
+	put_text(out, file->owner);
+	put_text(out, file->group);
 	certctl_buffer_printf(out, "%o %u;", deploy_file_mode(file), file->encoding);
-	append_text(out, file->alias);
-	if (file->password)
-		append_field(out, file->password->data, file->password->len);
+	put_text(out, file->alias);
 	for (const struct certctl_part *const *part = file->parts; part && *part; part++) {
 		certctl_buffer_printf(out, "%u;", (*part)->kind);
-		append_text(out, (*part)->text);
+		put_text(out, (*part)->text);
 	}
+	return put_secrets(mem, material, file->password, out, err);
 }
 
 int deploy_content_hash(const struct deploy_material *material, const struct certctl_plan *plan, char ret_hex[65],
@@ -223,22 +249,18 @@ int deploy_content_hash(const struct deploy_material *material, const struct cer
 {
 	TALLOC_CTX *work = talloc_new(NULL);
 	struct certctl_buffer out;
-	int rc;
+	int rc = 0;
 
 	certctl_buffer_init(&out, work, CONTENT_MAX);
-	/* The key comes first: with it inside, the hash tells nothing about a weak password behind it. */
-	rc = append_key(work, material, CERTCTL_KEY_PKCS8_PEM, &out, err);
-	append_certificate(material->leaf, &out);
+	put_text(&out, material->leaf->fingerprint_sha256);
 	for (size_t i = 0; i < material->chain_count; i++)
-		append_certificate(material->chain[i], &out);
-	for (const struct certctl_plan_file *const *file = plan->files; file && *file; file++)
-		append_file(&out, *file);
+		put_text(&out, material->chain[i]->fingerprint_sha256);
+	for (const struct certctl_plan_file *const *file = plan->files; rc == 0 && file && *file; file++)
+		rc = put_file(work, material, *file, &out, err);
 	if (rc == 0)
 		rc = certctl_buffer_finish(&out, err);
 	if (rc == 0)
 		certctl_sha256_hex(out.data, out.len, ret_hex);
-	if (out.data)
-		certctl_wipe(out.data, out.len);
 	talloc_free(work);
 	return rc;
 }

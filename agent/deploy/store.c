@@ -200,8 +200,6 @@ int deploy_store_create(int store_fd, int64_t generation, int *ret_fd, struct ce
 		rc = certctl_open_below(store_fd, name, O_RDONLY | O_DIRECTORY, 0, &fd, err);
 	if (rc == 0 && fchmod(fd, STORE_MODE) < 0)
 		rc = certctl_fail_errno(err, errno, "generation %s", name);
-	if (rc == 0)
-		rc = certctl_dir_sync(store_fd, err);
 	if (rc < 0)
 		return rc;
 	*ret_fd = fd;
@@ -217,13 +215,26 @@ static int write_link(int store_fd, const char *name, int64_t generation, struct
 	return certctl_link_replace(store_fd, name, text, err);
 }
 
+/* Nobody follows it before it is renamed, so it need not replace an old one in one step. */
+static int prepare_link(int store_fd, const char *name, int64_t generation, struct certctl_error *err)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, generation);
+	if (unlinkat(store_fd, name, 0) < 0 && errno != ENOENT)
+		return certctl_fail_errno(err, errno, "%s", name);
+	if (generation && symlinkat(text, store_fd, name) < 0)
+		return certctl_fail_errno(err, errno, "%s", name);
+	return 0;
+}
+
 int deploy_store_prepare(int store_fd, int64_t forward, int64_t back, struct certctl_error *err)
 {
-	int rc = write_link(store_fd, FORWARD, forward, err);
+	int rc = prepare_link(store_fd, FORWARD, forward, err);
 
-	if (rc == 0 && back)
-		rc = write_link(store_fd, BACK, back, err);
-	return rc;
+	if (rc == 0)
+		rc = prepare_link(store_fd, BACK, back, err);
+	return rc == 0 ? certctl_dir_sync(store_fd, err) : rc;
 }
 
 int deploy_store_point(int store_fd, int64_t generation, struct certctl_error *err)
@@ -250,9 +261,9 @@ int deploy_store_point(int store_fd, int64_t generation, struct certctl_error *e
 
 int deploy_store_tidy(int store_fd, struct certctl_error *err)
 {
-	int rc = certctl_file_remove(store_fd, FORWARD, err);
+	int rc = prepare_link(store_fd, FORWARD, 0, err);
 
-	return rc == 0 ? certctl_file_remove(store_fd, BACK, err) : rc;
+	return rc == 0 ? prepare_link(store_fd, BACK, 0, err) : rc;
 }
 
 int deploy_store_remove(int store_fd, int64_t generation, struct certctl_error *err)

@@ -38,7 +38,10 @@ int deploy_store_list(TALLOC_CTX *mem, int store_fd, int64_t **ret, size_t *ret_
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** A number above that of every generation there. */
 int deploy_store_next(int store_fd, int64_t *ret, struct certctl_error *err) CERTCTL_CHECKED;
-/** Create the directory of a generation; what an earlier attempt left under that number goes first. */
+/**
+ * Create the directory of a generation; what an earlier attempt left under that number goes first.  Durable once
+ * deploy_store_prepare() or deploy_store_point() has returned.
+ */
 int deploy_store_create(int store_fd, int64_t generation, int *ret_fd, struct certctl_error *err) CERTCTL_CHECKED;
 /**
  * Make the links of the swap and of the way back beforehand, while there is room on the disk: afterwards deploy_store_point()
@@ -47,7 +50,7 @@ int deploy_store_create(int store_fd, int64_t generation, int *ret_fd, struct ce
 int deploy_store_prepare(int store_fd, int64_t forward, int64_t back, struct certctl_error *err) CERTCTL_CHECKED;
 /** Let `current` point to this generation (0: remove it), in one rename, durably.  Nothing happens when it does already. */
 int deploy_store_point(int store_fd, int64_t generation, struct certctl_error *err) CERTCTL_CHECKED;
-/** Remove what deploy_store_prepare() made and the swap did not use. */
+/** Remove what deploy_store_prepare() made and the swap did not use; should it come back after a power cut, it does no harm. */
 int deploy_store_tidy(int store_fd, struct certctl_error *err) CERTCTL_CHECKED;
 /** Unlink a generation; nothing there is success. */
 int deploy_store_remove(int store_fd, int64_t generation, struct certctl_error *err) CERTCTL_CHECKED;
