@@ -70,6 +70,10 @@ struct certctl_connector_options {
 	const char *const
 		*extra_read_paths; /* opened in the sandbox beside the plugin's own; NULL-terminated; may be NULL */
 };
+/**
+ * Options whose path is written (CERTCTL_PATH_WRITE) and not there are made as directories, 0700, when their parent exists;
+ * otherwise INVALID.  INVALID also for a configuration that the option table refuses, with the path of the bad member.
+ */
 int certctl_connector_new(TALLOC_CTX *mem, struct certctl_pool *pool, const struct certctl_connector_options *options,
 	struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
 const char *certctl_connector_name(const struct certctl_connector *connector);
@@ -104,7 +108,12 @@ struct certctl_call {
  * The one call under all typed ones: operation by name, argument and reply as JSON (what goes over the frame).
  * @return 0 (*ret is the caller's to json_decref; may be NULL as argument), the plugin's own error, or
  *         UNSUPPORTED (no such operation), TIMEOUT (host killed), CRASHED (with signal and last log lines; retryable),
- *         INTERRUPTED (a neighbour's fault: already tried once more alone), PROTOCOL (reply makes no sense), UNAVAILABLE (backoff)
+ *         INTERRUPTED (a neighbour's fault: already tried once more alone; or stopped), CANCELLED (by call->is_cancelled),
+ *         PROTOCOL (reply makes no sense), LIMIT (reply or argument over 8 MiB), UNAVAILABLE (backoff, or hosts_max all busy),
+ *         CONFLICT (the plugin file has changed since it was described)
+ *
+ * Beside the plugin's operations its process answers "host.cycle" {"times", "instances"}: open and close that many instances
+ * that often; the reply's heap_before and heap_after (bytes) show what that leaves behind.
  */
 int certctl_connector_call(struct certctl_connector *connector, const char *operation, json_t *argument,
 	const struct certctl_call *call, json_t **ret, struct certctl_error *err) CERTCTL_CHECKED;

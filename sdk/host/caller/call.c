@@ -326,6 +326,8 @@ int certctl_connector_call(struct certctl_connector *connector, const char *oper
 	json_t *value = NULL;
 	int rc;
 
+	if ((rc = connector_check_pool(connector, err)) < 0)
+		return rc;
 	if (!is_offered(connector->description, operation))
 		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s: plugin %s has no operation %s", connector->name,
 			connector->description->id, operation);

@@ -156,6 +156,10 @@ int64_t connector_idle_since(struct certctl_connector *connector);
 /** Stop its child if it is still idle. */
 bool connector_stop_idle(struct certctl_connector *connector);
 
+/** The pool is going, and with it the descriptions: no call finds anything from now on. */
+void connector_orphan(struct certctl_connector *connector);
+int connector_check_pool(struct certctl_connector *connector, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** What the sandbox must open for this configuration; makes missing PATH_WRITE directories. */
 int connector_paths(const struct certctl_field *fields, const json_t *config, json_t *read, json_t *write,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -62,7 +62,8 @@ void connector_leave(struct certctl_connector *connector)
 unsigned certctl_connector_free_slots(struct certctl_connector *connector)
 {
 	pthread_mutex_lock(&connector->lock);
-	unsigned total = connector->is_alone || connector->waiting_alone > 0 ? 0 : connector->description->concurrency;
+	bool is_closed = !connector->pool || connector->is_alone || connector->waiting_alone > 0;
+	unsigned total = is_closed ? 0 : connector->description->concurrency;
 	unsigned slots = total > connector->running ? total - connector->running : 0;
 
 	pthread_mutex_unlock(&connector->lock);
@@ -125,9 +126,7 @@ int connector_child(struct certctl_connector *connector, bool ignore_backoff, in
 	pthread_mutex_lock(&connector->lock);
 	while (connector->is_starting)
 		pthread_cond_wait(&connector->changed, &connector->lock);
-	if (!connector->pool)
-		rc = certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: its pool has gone", connector->name);
-	else if (!connector->child && !ignore_backoff)
+	if (!connector->child && !ignore_backoff)
 		rc = check_backoff(connector, err);
 	if (rc == 0 && !connector->child) {
 		connector->is_starting = true;
@@ -234,6 +233,24 @@ void certctl_connector_stop(struct certctl_connector *connector)
 		take_out(connector);
 	}
 	pthread_mutex_unlock(&connector->lock);
+}
+
+void connector_orphan(struct certctl_connector *connector)
+{
+	certctl_connector_stop(connector);
+	pthread_mutex_lock(&connector->lock);
+	connector->pool = NULL;
+	connector->description = NULL;
+	pthread_mutex_unlock(&connector->lock);
+}
+
+int connector_check_pool(struct certctl_connector *connector, struct certctl_error *err)
+{
+	pthread_mutex_lock(&connector->lock);
+	bool is_there = connector->pool != NULL;
+
+	pthread_mutex_unlock(&connector->lock);
+	return is_there ? 0 : certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s: its pool has gone", connector->name);
 }
 
 int certctl_connector_pid(struct certctl_connector *connector)

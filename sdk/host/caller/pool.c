@@ -192,8 +192,7 @@ static int pool_free(struct certctl_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	for (struct certctl_connector *at = pool->connectors; at; at = at->next) {
-		certctl_connector_stop(at);
-		at->pool = NULL;
+		connector_orphan(at);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	pthread_mutex_lock(&pool->slots_lock);
