@@ -73,12 +73,14 @@ int certctl_chain_order(TALLOC_CTX *mem, const struct certctl_certificate *leaf,
 			return certctl_fail(err, CERTCTL_E_LIMIT, "chain: more than %d certificates", CHAIN_MAX);
 		chain[length++] = issuer;
 	}
-	if (length == 1 && !leaf->is_self_issued && count > 0)
-		return certctl_fail(err, CERTCTL_E_INVALID, "chain: none of its certificates issued %s", leaf->subject);
-	for (size_t i = 0; i < count; i++)
-		if (!is_in(others[i], chain, length))
-			return certctl_fail(err, CERTCTL_E_INVALID, "chain: %s belongs to nothing in it",
-				others[i]->subject);
+	for (size_t i = 0; i < count; i++) {
+		if (is_in(others[i], chain, length))
+			continue;
+		if (length == 1 && !leaf->is_self_issued)
+			return certctl_fail(err, CERTCTL_E_INVALID, "chain: none of its certificates issued %s",
+				leaf->subject);
+		return certctl_fail(err, CERTCTL_E_INVALID, "chain: %s belongs to nothing in it", others[i]->subject);
+	}
 	/* Whoever trusts the root has it: it stays out, unless it is the leaf or its direct issuer. */
 	if (length > 2 && chain[length - 1]->is_self_issued)
 		length--;

@@ -48,20 +48,27 @@ static int import_encrypted(gnutls_x509_privkey_t x509, const gnutls_datum_t *de
 	return rc < 0 ? certctl_fail_gnutls(err, CERTCTL_E_INVALID, rc, "private key") : 0;
 }
 
+static int import_plain(gnutls_x509_privkey_t x509, enum key_format format, const gnutls_datum_t *der,
+	struct certctl_error *err)
+{
+	int rc = format == FORMAT_PKCS8
+			 ? gnutls_x509_privkey_import_pkcs8(x509, der, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN)
+			 : gnutls_x509_privkey_import(x509, der, GNUTLS_X509_FMT_DER);
+
+	return rc < 0 ? certctl_fail_gnutls(err, CERTCTL_E_INVALID, rc, "private key") : 0;
+}
+
 static int import_key(gnutls_x509_privkey_t x509, enum key_format format, unsigned char *data, size_t len,
 	const struct certctl_secret *password, struct certctl_error *err)
 {
 	gnutls_datum_t der = { data, (unsigned)len };
-	int rc;
+	int rc = format == FORMAT_ENCRYPTED ? import_encrypted(x509, &der, password, err)
+					    : import_plain(x509, format, &der, err);
 
-	if (format == FORMAT_ENCRYPTED)
-		return import_encrypted(x509, &der, password, err);
-	if (format == FORMAT_PKCS8)
-		rc = gnutls_x509_privkey_import_pkcs8(x509, &der, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN);
-	else
-		rc = gnutls_x509_privkey_import(x509, &der, GNUTLS_X509_FMT_DER);
-	if (rc >= 0)
-		rc = gnutls_x509_privkey_verify_params(x509);
+	if (rc < 0)
+		return rc;
+	/* Private and public half are both in the file: they must belong together. */
+	rc = gnutls_x509_privkey_verify_params(x509);
 	return rc < 0 ? certctl_fail_gnutls(err, CERTCTL_E_INVALID, rc, "private key") : 0;
 }
 

@@ -90,6 +90,8 @@ static void the_root_stays_when_it_is_all_there_is(void)
 	CU_ASSERT_EQUAL(count, 2);
 	ASSERT_OK(certctl_chain_order(test_mem(), root.certificate, &root.certificate, 1, &chain, &count, &err), err);
 	CU_ASSERT_EQUAL(count, 1);
+	ASSERT_OK(certctl_chain_order(test_mem(), leaf.certificate, &leaf.certificate, 1, &chain, &count, &err), err);
+	CU_ASSERT_EQUAL(count, 1);
 	ASSERT_OK(certctl_chain_order(test_mem(), leaf.certificate, NULL, 0, &chain, &count, &err), err);
 	CU_ASSERT_EQUAL(count, 1);
 }
