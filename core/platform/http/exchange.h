@@ -1,0 +1,50 @@
+/* Inside platform/http: a request on its way through the house, and its connection. */
+#ifndef CORE_HTTP_EXCHANGE_H
+#define CORE_HTTP_EXCHANGE_H
+
+#include "http.h"
+
+#include <microhttpd.h>
+
+#define EXCHANGE_MAGIC UINT32_C(0x45584348)
+
+/* What a connection keeps between its requests. */
+struct http_connection {
+	struct http_connection *next, *previous; /* of its listener's watch */
+	int64_t deadline_ms;                     /* the watchdog shuts the socket down then; 0: none */
+	int socket;
+	bool is_identified; /* the certificate was looked at */
+	char *certificate_pem;
+};
+
+enum exchange_state {
+	EXCHANGE_NEW = 1, /* headers are there */
+	EXCHANGE_BODY,    /* the body is read */
+	EXCHANGE_WORK,    /* suspended: queued, worked on or waiting */
+	EXCHANGE_DONE,    /* the reply is ready */
+};
+
+struct exchange {
+	struct http_request request; /* first: handlers see only this */
+	uint32_t magic;
+	enum exchange_state state;
+	struct http_reply reply;
+	struct http_listener *listener;
+	struct http_connection *connection;
+	struct MHD_Connection *handle;
+	size_t body_max;
+	bool is_body_too_large, must_close, is_counted;
+	struct exchange *next; /* in the queue of the workers */
+
+	/* Of a handler that waits; kept by waits.c. */
+	struct exchange *next_waiting, *previous_waiting;
+	char *wait_key;
+	uint64_t wait_seen; /* the bucket's wake-ups when this run began */
+};
+
+struct exchange *exchange_of(struct http_request *request);
+
+/** Turn the error into the reply: application/problem+json (RFC 9457). */
+void reply_problem(struct exchange *exchange, int code, const struct certctl_error *err);
+
+#endif

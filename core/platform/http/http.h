@@ -1,0 +1,152 @@
+/**
+ * HTTPS for everyone above: listeners, routes, requests, replies, long polls.  The only room that calls libmicrohttpd.
+ *
+ * I/O threads never wait: they read a request, check it (guard.h), suspend its connection and hand it to a worker
+ * thread, which authenticates it, runs its handler and lets the connection go on.  A handler that has nothing to say yet
+ * returns http_wait(): it is run again when somebody calls http_wake() with the same key, or when the time is up.
+ */
+#ifndef CORE_HTTP_H
+#define CORE_HTTP_H
+
+#include <certctl/buffer.h>
+#include <certctl/error.h>
+#include <jansson.h>
+#include <talloc.h>
+
+struct http_server;
+
+/* --- Request --------------------------------------------------------------------------------------------------------- */
+
+struct http_pair {
+	const char *name, *value;
+};
+
+/** One request, a talloc context of its own that goes when the reply is sent.  One thread at a time has it. */
+struct http_request {
+	void *context; /* struct http_options.context */
+	const struct http_route *route;
+	const char *method, *target;     /* target as it was sent */
+	const char *path;                /* decoded, without query */
+	struct http_pair path_values[4]; /* {names} of the route */
+	struct http_pair *query, *headers;
+	size_t path_value_count, query_count, header_count;
+	char *body; /* followed by a NUL */
+	size_t body_len;
+	const char *source_ip, *id;  /* id: X-Request-ID, ours or the client's */
+	const char *certificate_pem; /* the client's, verified; NULL: none */
+	int64_t received_ms;         /* monotonic */
+
+	/* What authentication found out. */
+	const char *actor;      /* "admin", "agent-web1" */
+	const char *actor_type; /* "api_key", "agent", "anonymous" */
+	uint64_t permissions;   /* bits of the caller's permissions */
+
+	/* Kept over runs of a handler that waits. */
+	bool is_time_up;       /* the deadline given to http_wait() has passed */
+	int64_t wait_until_ms; /* 0: has not waited yet */
+};
+
+/** {name} of the route's path; naming one it does not have is our own mistake. */
+const char *http_path(const struct http_request *request, const char *name);
+/** A query parameter, a header (case does not matter); NULL: absent. */
+const char *http_query(const struct http_request *request, const char *name);
+const char *http_header(const struct http_request *request, const char *name);
+/** INVALID when the query has a parameter that is not among `names` (NULL-terminated): nothing is ignored. */
+int http_query_only(const struct http_request *request, const char *const *names,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/* --- Reply ----------------------------------------------------------------------------------------------------------- */
+
+struct http_reply {
+	unsigned status;  /* set by a handler that fails: overrides what the error code gives */
+	const char *code; /* of a problem: overrides the name of the error code */
+	const char *content_type;
+	struct certctl_buffer body;
+	struct http_pair headers[8];
+	size_t header_count;
+	json_t *problems; /* of a validation: [{field, detail}], freed with the request */
+};
+
+void http_reply_header(struct http_reply *reply, const char *name, const char *value);
+/** Status and a body that was appended to reply->body as JSON. */
+int http_reply_json(struct http_reply *reply, unsigned status);
+int http_reply_text(struct http_reply *reply, unsigned status, const char *content_type, const char *text);
+int http_reply_empty(struct http_reply *reply, unsigned status);
+
+/* --- Routes ---------------------------------------------------------------------------------------------------------- */
+
+/** Permissions are bits that features define from bit 2 on; these two are ours.  0 is refused at start. */
+#define HTTP_PERMISSION_PUBLIC (UINT64_C(1) << 0) /* no authentication */
+#define HTTP_PERMISSION_AGENT  (UINT64_C(1) << 1) /* a client certificate of the fleet */
+
+enum http_route_flags {
+	HTTP_INLINE =
+		1 << 0, /* answers from memory, on the I/O thread: /health answers when everything else is stuck */
+};
+
+enum http_outcome {
+	HTTP_DONE = 0,
+	HTTP_WAITING = 1, /* what http_wait() returns */
+};
+
+/** 0 with the reply filled, HTTP_WAITING, or an error, which becomes application/problem+json. */
+typedef int http_handler_fn(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+
+struct http_route {
+	const char *method, *path; /* "/api/v1/jobs/{id}" */
+	uint64_t permission;
+	http_handler_fn *run;
+	uint32_t flags;
+	size_t body_max; /* 0: 64 KiB */
+};
+
+/* --- Server ---------------------------------------------------------------------------------------------------------- */
+
+/** Who is asking?  Fills actor and permissions; an error is the reply (set reply->status for 401). */
+typedef int http_authenticate_fn(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+
+struct http_listener_options {
+	const char *name;                       /* "operators", for the log */
+	const char *address;                    /* "127.0.0.1:8443", "[::1]:0" */
+	const struct http_route *const *routes; /* tables, NULL-terminated */
+	http_authenticate_fn *authenticate;
+	const char *client_ca_pem;  /* client certificates are asked for and verified against it; NULL: not asked for */
+	unsigned threads;           /* 0: 2 */
+	unsigned connections_max;   /* 0: 10,000 */
+	size_t memory_a_connection; /* 0: 32 KiB */
+};
+
+struct http_options {
+	void *context;      /* handed to handlers */
+	unsigned workers;   /* 0: 8 */
+	unsigned queue_max; /* requests that wait for a worker; 0: 1,024 */
+};
+
+int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct http_server **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * Open a listener.  INVALID: a route without permission, two routes for one path and method, an address that is none.
+ * @param key_pem, certificate_pem  the server's own, leaf first
+ * @param ret_port  the port it got
+ */
+int http_listen(struct http_server *server, const struct http_listener_options *options, const char *key_pem,
+	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err) CERTCTL_CHECKED;
+/** "127.0.0.1:8443", "[::]:0": an IP address, without its brackets, and a port; 0 is any free one. */
+int http_address_parse(TALLOC_CTX *mem, const char *text, char **ret_host, uint16_t *ret_port,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Accept no more, answer everyone who waits, finish what runs, close.  talloc_free does it too. */
+void http_server_stop(struct http_server *server);
+
+/* --- Waiting --------------------------------------------------------------------------------------------------------- */
+
+/**
+ * From a handler: run me again after http_wake(server, key), or when `wait_ms` have passed since the first call.  A wake-up
+ * between the start of this run and this call is not lost.
+ */
+int http_wait(struct http_request *request, const char *key, int64_t wait_ms);
+void http_wake(struct http_server *server, const char *key);
+/** Keys that begin with `prefix` and that somebody waits for now: on `mem`, `*ret_count` of them. */
+int http_waiting(struct http_server *server, const char *prefix, TALLOC_CTX *mem, const char ***ret, size_t *ret_count,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+#endif

@@ -1,0 +1,420 @@
+/*
+ * One libmicrohttpd daemon: its options and callbacks.  Runs on I/O threads, which never wait: everything but inline
+ * routes is suspended and handed on.  Knows nothing of what a request means.
+ */
+#include "guard.h"
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <certctl/log.h>
+#include <certctl/name.h>
+#include <certctl/time.h>
+#include <certctl/x509.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_MAX 65536
+
+/* --- From the library's request to ours ------------------------------------------------------------------------------ */
+
+/* Called with the target as it was sent, before anything else of the request is known. */
+static void *begin(void *arg, const char *target, struct MHD_Connection *handle)
+{
+	struct exchange *exchange = talloc_zero(NULL, struct exchange);
+
+	if (!exchange)
+		return NULL;
+	exchange->magic = EXCHANGE_MAGIC;
+	exchange->state = EXCHANGE_NEW;
+	exchange->listener = arg;
+	exchange->handle = handle;
+	exchange->request.context = exchange->listener->server->options.context;
+	exchange->request.target = talloc_strdup(exchange, target);
+	exchange->request.received_ms = certctl_monotonic_ms();
+	certctl_buffer_init(&exchange->reply.body, exchange, 64 << 20);
+	return exchange;
+}
+
+static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
+	const char *value, size_t value_len)
+{
+	struct http_request *request = arg;
+
+	(void)kind;
+	/* One more than allowed is enough for the guard to see that there are too many. */
+	if (request->header_count > GUARD_HEADERS_MAX)
+		return MHD_NO;
+	request->headers[request->header_count++] = (struct http_pair){ talloc_strndup(request, name, name_len),
+		talloc_strndup(request, value ? value : "", value_len) };
+	return MHD_YES;
+}
+
+static const char *address_text(TALLOC_CTX *mem, const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof(text));
+	else if (address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
+			sizeof(text));
+	return talloc_strdup(mem, text);
+}
+
+/* The client's id when it is harmless, else one of ours: it goes into logs and replies. */
+static const char *request_id(struct http_request *request)
+{
+	const char *given = http_header(request, "X-Request-ID");
+	unsigned char random[8];
+
+	if (given && *given && strlen(given) <= 64 &&
+		given[strspn(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")] == '\0')
+		return given;
+	return certctl_random(random, sizeof(random), NULL) == 0 ? certctl_hex(request, random, sizeof(random)) : "";
+}
+
+static int take_headers(struct exchange *exchange, const char *method, const char *version, struct certctl_error *err)
+{
+	struct http_request *request = &exchange->request;
+	const union MHD_ConnectionInfo *size =
+		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *peer =
+		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	request->headers = talloc_zero_array(request, struct http_pair, GUARD_HEADERS_MAX + 1);
+	request->method = talloc_strdup(request, method);
+	if (!request->headers || !request->method || !request->target || !size)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	MHD_get_connection_values_n(exchange->handle, MHD_HEADER_KIND, add_header, request);
+	for (size_t i = 0; i < request->header_count; i++)
+		if (!request->headers[i].name || !request->headers[i].value)
+			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	request->id = request_id(request);
+	request->source_ip = peer ? address_text(request, peer->client_addr) : "";
+	struct guard_request seen = { .method = request->method,
+		.target = request->target,
+		.version = version,
+		.headers = request->headers,
+		.header_count = request->header_count,
+		.header_size = size->header_size };
+	int rc = guard_check(&seen, err);
+	char *path = NULL;
+
+	if (rc == 0)
+		rc = guard_path(request, request->target, &path, err);
+	if (rc == 0)
+		rc = guard_query(request, request->target, &request->query, &request->query_count, err);
+	request->path = path;
+	return rc;
+}
+
+/* The certificate the client showed, when it chains to the listener's CA.  Once a connection. */
+static void identify(struct exchange *exchange)
+{
+	struct http_connection *connection = exchange->connection;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (!connection->is_identified && info) {
+		gnutls_session_t session = info->tls_session;
+		unsigned status = 0, count = 0;
+		const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
+
+		connection->is_identified = true;
+		if (list && count > 0 && gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0)
+			connection->certificate_pem =
+				certctl_pem_encode(connection, "CERTIFICATE", list[0].data, list[0].size);
+	}
+	if (connection->certificate_pem)
+		exchange->request.certificate_pem = talloc_strdup(exchange, connection->certificate_pem);
+}
+
+static int find_route(struct exchange *exchange, struct certctl_error *err)
+{
+	struct http_request *request = &exchange->request;
+	const char *length = http_header(request, "Content-Length"), *allow = NULL;
+
+	if (strcmp(request->method, "HEAD") == 0)
+		request->method = "GET";
+	int rc = router_find(exchange->listener->router, request, &allow, err);
+
+	if (allow)
+		http_reply_header(&exchange->reply, "Allow", allow);
+	if (rc < 0)
+		return rc;
+	exchange->body_max = request->route->body_max ? request->route->body_max : BODY_MAX;
+	if (length && strtoull(length, NULL, 10) > exchange->body_max)
+		return certctl_fail(err, CERTCTL_E_LIMIT, "body: at most %zu octets", exchange->body_max);
+	return 0;
+}
+
+/* --- From our reply to the library's --------------------------------------------------------------------------------- */
+
+static enum MHD_Result send_reply(struct exchange *exchange)
+{
+	struct http_reply *reply = &exchange->reply;
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return MHD_NO;
+	if (reply->content_type)
+		MHD_add_response_header(response, "Content-Type", reply->content_type);
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	if (exchange->request.id)
+		MHD_add_response_header(response, "X-Request-ID", exchange->request.id);
+	for (size_t i = 0; i < reply->header_count; i++)
+		MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+	if (exchange->must_close)
+		MHD_add_response_header(response, "Connection", "close");
+	enum MHD_Result result = MHD_queue_response(exchange->handle, reply->status, response);
+
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Refused before its body was read: nothing behind it on this connection can be trusted. */
+static enum MHD_Result refuse(struct exchange *exchange, int code, const struct certctl_error *err)
+{
+	exchange->state = EXCHANGE_DONE;
+	exchange->must_close = true;
+	reply_problem(exchange, code, err);
+	return send_reply(exchange);
+}
+
+/* --- Callbacks ------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result on_headers(struct exchange *exchange, const char *method, const char *version)
+{
+	struct certctl_error err = { 0 };
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	exchange->connection = info ? info->socket_context : NULL;
+	if (!exchange->connection)
+		return MHD_NO;
+	watch_set(exchange->listener->watch, exchange->connection, WATCH_BODY_MS);
+	int rc = take_headers(exchange, method, version, &err);
+
+	/* The path was asked for with what the guard refused: say 400, whatever the rule's own code is. */
+	if (rc < 0) {
+		exchange->reply.status = rc == CERTCTL_E_LIMIT ? 431 : 400;
+		return refuse(exchange, rc, &err);
+	}
+	if (exchange->listener->asks_certificate)
+		identify(exchange);
+	rc = find_route(exchange, &err);
+	if (rc < 0)
+		return refuse(exchange, rc, &err);
+	exchange->state = EXCHANGE_BODY;
+	return MHD_YES;
+}
+
+static void on_body(struct exchange *exchange, const char *data, size_t len)
+{
+	struct http_request *request = &exchange->request;
+
+	if (exchange->is_body_too_large || len > exchange->body_max - request->body_len) {
+		exchange->is_body_too_large = true;
+		return;
+	}
+	request->body = talloc_realloc_size(exchange, request->body, request->body_len + len + 1);
+	if (!request->body) {
+		exchange->is_body_too_large = true;
+		return;
+	}
+	memcpy(request->body + request->body_len, data, len);
+	request->body_len += len;
+	request->body[request->body_len] = '\0';
+}
+
+static enum MHD_Result on_complete(struct exchange *exchange)
+{
+	struct certctl_error err = { 0 };
+
+	watch_set(exchange->listener->watch, exchange->connection, 0);
+	if (exchange->is_body_too_large)
+		return refuse(exchange, CERTCTL_E_LIMIT,
+			(certctl_fail(&err, CERTCTL_E_LIMIT, "body: at most %zu octets", exchange->body_max), &err));
+	if (exchange->request.route->flags & HTTP_INLINE) {
+		server_run_inline(exchange);
+		return send_reply(exchange);
+	}
+	exchange->state = EXCHANGE_WORK;
+	exchange->is_counted = true;
+	atomic_fetch_add(&exchange->listener->server->working, 1);
+	MHD_suspend_connection(exchange->handle);
+	if (workers_submit(exchange->listener->server->workers, exchange, false))
+		return MHD_YES;
+	certctl_fail(&err, CERTCTL_E_UNAVAILABLE, "too many requests are waiting");
+	reply_problem(exchange, CERTCTL_E_UNAVAILABLE, &err);
+	exchange->state = EXCHANGE_DONE;
+	MHD_resume_connection(exchange->handle);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *handle, const char *url, const char *method,
+	const char *version, const char *data, size_t *len, void **context)
+{
+	struct exchange *exchange = *context;
+
+	(void)arg, (void)handle, (void)url;
+	if (!exchange)
+		return MHD_NO;
+	switch (exchange->state) {
+	case EXCHANGE_NEW:
+		return on_headers(exchange, method, version);
+	case EXCHANGE_BODY:
+		if (*len == 0)
+			return on_complete(exchange);
+		on_body(exchange, data, *len);
+		*len = 0;
+		return MHD_YES;
+	case EXCHANGE_DONE:
+		return send_reply(exchange);
+	case EXCHANGE_WORK:
+		break;
+	}
+	return MHD_NO;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *handle, void **context, enum MHD_RequestTerminationCode why)
+{
+	struct exchange *exchange = *context;
+
+	(void)arg, (void)handle, (void)why;
+	*context = NULL;
+	if (!exchange)
+		return;
+	if (exchange->connection)
+		watch_set(exchange->listener->watch, exchange->connection, WATCH_IDLE_MS);
+	if (exchange->is_counted)
+		atomic_fetch_sub(&exchange->listener->server->working, 1);
+	json_decref(exchange->reply.problems);
+	talloc_free(exchange);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *handle, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct http_listener *listener = arg;
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*context) {
+			watch_remove(listener->watch, *context);
+			talloc_free(*context);
+		}
+		*context = NULL;
+		return;
+	}
+	struct http_connection *connection = talloc_zero(NULL, struct http_connection);
+
+	info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*context = connection;
+	if (!connection || !info)
+		return;
+	connection->socket = info->connect_fd;
+	watch_add(listener->watch, connection);
+}
+
+static void CERTCTL_PRINTF(2, 0) on_log(void *arg, const char *format, va_list args)
+{
+	const struct http_listener *listener = arg;
+	char text[256];
+
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\r\n")] = '\0';
+	certctl_log(CERTCTL_LOG_DEBUG, "http.library", "listener", listener->name, "text", text, NULL);
+}
+
+/* Targets are decoded by guard.c, which refuses what this one would take. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *handle, char *text)
+{
+	(void)arg, (void)handle;
+	return strlen(text);
+}
+
+/* --- Opening --------------------------------------------------------------------------------------------------------- */
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+int http_address_parse(TALLOC_CTX *mem, const char *text, char **ret_host, uint16_t *ret_port,
+	struct certctl_error *err)
+{
+	const char *colon = strrchr(text, ':');
+	bool has_brackets = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
+	char *end = NULL, *host = NULL;
+	unsigned long port = colon && colon[1] ? strtoul(colon + 1, &end, 10) : 65536;
+	struct in6_addr any;
+
+	if (colon)
+		host = talloc_strndup(mem, text + has_brackets, (size_t)(colon - text) - 2 * (size_t)has_brackets);
+	if (!host || !end || *end || port > 65535 || inet_pton(has_brackets ? AF_INET6 : AF_INET, host, &any) != 1)
+		return certctl_fail(err, CERTCTL_E_INVALID,
+			"%s: an IP address and a port expected, such as 0.0.0.0:8443", text);
+	*ret_host = host;
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+static int parse_address(TALLOC_CTX *mem, const char *text, union socket_address *ret, struct certctl_error *err)
+{
+	union socket_address address = { 0 };
+	char *host = NULL;
+	uint16_t port = 0;
+	int rc = http_address_parse(mem, text, &host, &port, err);
+
+	if (rc < 0)
+		return rc;
+	if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
+		address.v4.sin_family = AF_INET;
+		address.v4.sin_port = htons(port);
+	} else {
+		inet_pton(AF_INET6, host, &address.v6.sin6_addr);
+		address.v6.sin6_family = AF_INET6;
+		address.v6.sin6_port = htons(port);
+	}
+	*ret = address;
+	return 0;
+}
+
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
+
+int listener_open(struct http_listener *listener, const struct http_listener_options *options, const char *key_pem,
+	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err)
+{
+	union socket_address address;
+	int rc = parse_address(listener, options->address, &address, err);
+
+	if (rc < 0)
+		return rc;
+	struct MHD_OptionItem trust[] = { { options->client_ca_pem ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+						  (void *)(uintptr_t)options->client_ca_pem },
+		{ MHD_OPTION_END, 0, NULL } };
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+			 (address.any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0U);
+
+	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER,
+		on_log, listener, MHD_OPTION_SOCK_ADDR, &address.any, MHD_OPTION_THREAD_POOL_SIZE,
+		options->threads ? options->threads : 2U, MHD_OPTION_CONNECTION_LIMIT,
+		options->connections_max ? options->connections_max : 10000U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		options->memory_a_connection ? options->memory_a_connection : (size_t)GUARD_SIZE_MAX + 8192,
+		MHD_OPTION_CONNECTION_TIMEOUT, 120U, MHD_OPTION_URI_LOG_CALLBACK, begin, listener,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_HTTPS_MEM_KEY, key_pem, MHD_OPTION_HTTPS_MEM_CERT,
+		certificate_pem, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_ARRAY, trust, MHD_OPTION_END);
+	if (!listener->daemon)
+		return certctl_fail_errno(err, errno, "%s: cannot listen", options->address);
+	*ret_port = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* The list of open connections and their deadlines.  Shuts sockets down, and leaves closing them to the library. */
+#include "watch.h"
+
+#include <certctl/time.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+struct watch {
+	pthread_mutex_t lock;
+	struct http_connection *first;
+};
+
+static int destroy(struct watch *watch)
+{
+	pthread_mutex_destroy(&watch->lock);
+	return 0;
+}
+
+int watch_new(TALLOC_CTX *mem, struct watch **ret, struct certctl_error *err)
+{
+	struct watch *watch = talloc_zero(mem, struct watch);
+
+	if (!watch)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	pthread_mutex_init(&watch->lock, NULL);
+	talloc_set_destructor(watch, destroy);
+	*ret = watch;
+	return 0;
+}
+
+void watch_add(struct watch *watch, struct http_connection *connection)
+{
+	pthread_mutex_lock(&watch->lock);
+	connection->deadline_ms = certctl_monotonic_ms() + WATCH_HEADERS_MS;
+	connection->next = watch->first;
+	if (watch->first)
+		watch->first->previous = connection;
+	watch->first = connection;
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_remove(struct watch *watch, struct http_connection *connection)
+{
+	pthread_mutex_lock(&watch->lock);
+	if (connection->previous)
+		connection->previous->next = connection->next;
+	else
+		watch->first = connection->next;
+	if (connection->next)
+		connection->next->previous = connection->previous;
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_set(struct watch *watch, struct http_connection *connection, int64_t after_ms)
+{
+	pthread_mutex_lock(&watch->lock);
+	connection->deadline_ms = after_ms ? certctl_monotonic_ms() + after_ms : 0;
+	pthread_mutex_unlock(&watch->lock);
+}
+
+size_t watch_expire(struct watch *watch, int64_t now_ms)
+{
+	size_t count = 0;
+
+	/* Under the lock: the library closes a socket only after watch_remove(), so the number is still this connection's. */
+	pthread_mutex_lock(&watch->lock);
+	for (struct http_connection *connection = watch->first; connection; connection = connection->next)
+		if (connection->deadline_ms && connection->deadline_ms <= now_ms) {
+			shutdown(connection->socket, SHUT_RDWR);
+			connection->deadline_ms = 0;
+			count++;
+		}
+	pthread_mutex_unlock(&watch->lock);
+	return count;
+}

@@ -1,0 +1,21 @@
+/* Inside platform/http: absolute deadlines of connections. */
+#ifndef CORE_HTTP_WATCH_H
+#define CORE_HTTP_WATCH_H
+
+#include "exchange.h"
+
+/* The library's own time-out only sees idleness: an octet a second would hold a connection for ever. */
+#define WATCH_HEADERS_MS 5000 /* a new connection: handshake and the first request's headers */
+#define WATCH_BODY_MS    30000
+#define WATCH_IDLE_MS    75000 /* a kept connection: until the next request's headers are complete */
+
+struct watch;
+int watch_new(TALLOC_CTX *mem, struct watch **ret, struct certctl_error *err) CERTCTL_CHECKED;
+void watch_add(struct watch *watch, struct http_connection *connection);
+void watch_remove(struct watch *watch, struct http_connection *connection);
+/** `after_ms` from now its socket is shut down; 0: never. */
+void watch_set(struct watch *watch, struct http_connection *connection, int64_t after_ms);
+/** Shut down those whose time has come.  Returns how many. */
+size_t watch_expire(struct watch *watch, int64_t now_ms);
+
+#endif
