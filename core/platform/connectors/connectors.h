@@ -1,0 +1,47 @@
+/**
+ * Configured plugins: which instances there are, under which id.  They come from `connectors.d/<any name>.yaml`:
+ *
+ *     issuers:
+ *       - id: iss-local
+ *         name: Local CA
+ *         type: local-ca
+ *         options: { ... }
+ *
+ * An instance whose plugin is missing or refuses its options is said so in the log, and harms no other.
+ */
+#ifndef CORE_CONNECTORS_H
+#define CORE_CONNECTORS_H
+
+#include "core/platform/db/db.h"
+#include "core/platform/jobs/jobs.h"
+#include "sdk/host/connector.h"
+
+struct connectors;
+
+struct connectors_options {
+	struct db_pool *db;
+	const char *const *plugin_dirs; /* NULL-terminated */
+	const char *host_program;
+	const char *directory; /* of the files; need not be there */
+};
+
+/** Nothing is read yet.  talloc_free stops every plugin process. */
+int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, struct connectors **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Read the files, bring the table `issuers` up to date, open the instances.  INVALID: a file that is wrong, with line and column. */
+int connectors_load(struct connectors *connectors, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** An instance that is ours and stands in no file.  Owned by `connectors`. */
+int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
+	const json_t *options, struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Borrowed; NOT_FOUND when this server has no such issuer open. */
+int connectors_issuer(struct connectors *connectors, const char *id, struct certctl_connector **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** "issuer/<id>" with the calls each may take now, for the job engine.  On `mem`. */
+int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+#endif

@@ -1,0 +1,373 @@
+/*
+ * The engine's threads: one that listens and wakes, one that claims, some that run.  Knows steps by name only, and whose turn
+ * it is by asking the database.
+ */
+#include "core/platform/jobs/jobs.sql.h"
+#include "jobs.h"
+
+#include <certctl/log.h>
+#include <certctl/time.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHANNEL     "certctl_wake"
+#define COALESCE_MS 50
+/* How long work can lie when every wake-up was lost. */
+#define POLL_MS 1000
+
+struct held {
+	struct held *next;
+	struct job job;
+};
+
+struct jobs {
+	struct jobs_options options;
+	pthread_mutex_t lock;
+	pthread_cond_t has_work, has_room; /* for the runners; for the claimer */
+	struct held *queue;
+	unsigned idle; /* threads that wait for work */
+	bool is_woken, must_stop;
+	pthread_t waker, claimer, *threads;
+	unsigned thread_count;
+	bool has_waker, has_claimer;
+	atomic_bool is_connected;
+	int wake_fd;
+};
+
+static bool must_stop(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	bool stop = jobs->must_stop;
+
+	pthread_mutex_unlock(&jobs->lock);
+	return stop;
+}
+
+/* --- Running --------------------------------------------------------------------------------------------------------- */
+
+static const struct job_step *find_step(const struct jobs *jobs, const char *name)
+{
+	for (size_t i = 0; jobs->options.steps[i]; i++)
+		for (const struct job_step *step = jobs->options.steps[i]; step->name; step++)
+			if (strcmp(step->name, name) == 0)
+				return step;
+	return NULL;
+}
+
+static void run_job(struct jobs *jobs, struct held *held)
+{
+	const struct job_step *step = find_step(jobs, held->job.step);
+	struct certctl_error err = { 0 };
+	int rc = step ? step->run(jobs->options.context, held, &held->job, &err)
+		      : certctl_fail(&err, CERTCTL_E_INTERNAL, "no step '%s'", held->job.step);
+
+	if (rc < 0 && job_is_fenced(&err))
+		certctl_log(CERTCTL_LOG_NOTICE, "job.fenced", "job", held->job.id, "token",
+			certctl_num(held->job.token), NULL);
+	else if (rc < 0)
+		certctl_log_error(CERTCTL_LOG_ERROR, "job.step_failed", &err, "job", held->job.id, "step",
+			held->job.step, NULL);
+}
+
+static struct held *take(struct jobs *jobs)
+{
+	struct held *held;
+
+	pthread_mutex_lock(&jobs->lock);
+	jobs->idle++;
+	pthread_cond_signal(&jobs->has_room);
+	while (!jobs->queue && !jobs->must_stop)
+		pthread_cond_wait(&jobs->has_work, &jobs->lock);
+	held = jobs->queue;
+	if (held)
+		jobs->queue = held->next;
+	else
+		jobs->idle--; /* what is taken was counted by the claimer */
+	pthread_mutex_unlock(&jobs->lock);
+	return held;
+}
+
+static void *run(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct held *held;
+
+	while ((held = take(jobs)) != NULL) {
+		run_job(jobs, held);
+		talloc_free(held);
+	}
+	return NULL;
+}
+
+/* --- Claiming -------------------------------------------------------------------------------------------------------- */
+
+static struct held *held_from_row(const struct db_result *rows, size_t row)
+{
+	struct held *held = talloc_zero(NULL, struct held);
+
+	if (!held)
+		return NULL;
+	held->job = (struct job){ .id = talloc_strdup(held, db_get_text(rows, row, "id")),
+		.type = talloc_strdup(held, db_get_text(rows, row, "type")),
+		.step = talloc_strdup(held, db_get_text(rows, row, "step")),
+		.token = db_get_integer(rows, row, "token"),
+		.attempts = db_get_integer(rows, row, "attempts"),
+		.attempts_max = db_get_integer(rows, row, "attempts_max"),
+		.certificate_id = talloc_strdup(held, db_get_text(rows, row, "certificate_id")),
+		.placement_id = talloc_strdup(held, db_get_text(rows, row, "placement_id")),
+		.agent_id = talloc_strdup(held, db_get_text(rows, row, "agent_id")),
+		.issuer_id = talloc_strdup(held, db_get_text(rows, row, "issuer_id")) };
+	return held;
+}
+
+/* The two arrays of job_claim, in PostgreSQL's text form. */
+static int runner_arrays(TALLOC_CTX *mem, const struct job_runner *runners, size_t count, const char **ret_names,
+	const char **ret_slots, struct certctl_error *err)
+{
+	const char **names = talloc_zero_array(mem, const char *, (unsigned)count);
+	const char **slots = talloc_zero_array(mem, const char *, (unsigned)count);
+
+	for (size_t i = 0; names && slots && i < count; i++) {
+		names[i] = runners[i].name;
+		slots[i] = talloc_asprintf(mem, "%u", runners[i].slots);
+	}
+	*ret_names = names && slots ? db_array(mem, names, count) : NULL;
+	*ret_slots = names && slots ? db_array(mem, slots, count) : NULL;
+	return *ret_names && *ret_slots ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
+/* Claim for `room` idle threads.  *ret_count: how many jobs were there. */
+static int claim(struct jobs *jobs, unsigned room, size_t *ret_count, struct certctl_error *err)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct job_runner *runners = NULL;
+	const char *names = NULL, *slots = NULL;
+	struct db_result *rows = NULL;
+	size_t runner_count = 0, taken = 0;
+	int rc = jobs->options.runners(jobs->options.context, mem, &runners, &runner_count, err);
+
+	if (rc == 0)
+		rc = runner_arrays(mem, runners, runner_count, &names, &slots, err);
+	if (rc == 0)
+		rc = db_once(jobs->options.db, mem, &query_job_claim,
+			DB_VALUES(db_text(jobs->options.worker), db_integer(jobs->options.lease_s), db_text(names),
+				db_text(slots), db_integer(room)),
+			&rows, err);
+	for (size_t row = 0; rc == 0 && row < db_rows(rows); row++) {
+		struct held *held = held_from_row(rows, row);
+
+		if (!held)
+			break; /* its lease runs out */
+		pthread_mutex_lock(&jobs->lock);
+		held->next = jobs->queue;
+		jobs->queue = held;
+		jobs->idle--;
+		taken++;
+		pthread_cond_signal(&jobs->has_work);
+		pthread_mutex_unlock(&jobs->lock);
+	}
+	if (rc == 0)
+		*ret_count = taken;
+	talloc_free(mem);
+	return rc;
+}
+
+/* Wait for an idle thread and a reason to look.  0: stop. */
+static unsigned wait_for_room(struct jobs *jobs, bool look_at_once)
+{
+	int64_t until_ms = certctl_monotonic_ms() + POLL_MS;
+	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+	unsigned room;
+	int rc = 0;
+
+	pthread_mutex_lock(&jobs->lock);
+	while (!jobs->must_stop && (jobs->idle == 0 || (!look_at_once && !jobs->is_woken && rc != ETIMEDOUT)))
+		if (jobs->idle == 0)
+			pthread_cond_wait(&jobs->has_room, &jobs->lock);
+		else
+			rc = pthread_cond_timedwait(&jobs->has_room, &jobs->lock, &until);
+	jobs->is_woken = false;
+	room = jobs->must_stop ? 0 : jobs->idle;
+	pthread_mutex_unlock(&jobs->lock);
+	return room;
+}
+
+static void *claim_all(void *arg)
+{
+	struct jobs *jobs = arg;
+	size_t count = 0;
+	unsigned room;
+	bool was_failing = false;
+
+	while ((room = wait_for_room(jobs, count > 0)) > 0) {
+		struct certctl_error err = { 0 };
+
+		count = 0;
+		int rc = claim(jobs, room, &count, &err);
+
+		/* Said once, not every second of an outage. */
+		if (rc < 0 && !was_failing)
+			certctl_log_error(CERTCTL_LOG_ERROR, "jobs.claim_failed", &err, NULL);
+		was_failing = rc < 0;
+	}
+	return NULL;
+}
+
+/* --- Waking ---------------------------------------------------------------------------------------------------------- */
+
+static void wake_all(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	jobs->is_woken = true;
+	pthread_cond_signal(&jobs->has_room);
+	pthread_mutex_unlock(&jobs->lock);
+	if (jobs->options.woken)
+		jobs->options.woken(jobs->options.context);
+}
+
+/* One NOTIFY for everything that happened in 50 ms, outside of any working transaction: it would serialise their commits. */
+static int listen_and_wake(struct jobs *jobs, struct db *db, struct certctl_error *err)
+{
+	static const struct timespec coalesce = { .tv_nsec = COALESCE_MS * 1000000L };
+	eventfd_t wakes;
+	bool is_notified;
+	int rc = db_listen(db, CHANNEL, err);
+
+	/* What happened before we listened. */
+	if (rc == 0) {
+		atomic_store(&jobs->is_connected, true);
+		wake_all(jobs);
+	}
+	while (rc == 0 && !must_stop(jobs)) {
+		is_notified = false;
+		rc = db_wait(db, jobs->wake_fd, POLL_MS, &is_notified, err);
+		if (rc == 0 && eventfd_read(jobs->wake_fd, &wakes) == 0) {
+			/* Here at once, to the other servers in a moment. */
+			wake_all(jobs);
+			nanosleep(&coalesce, NULL);
+			rc = db_notify(db, CHANNEL, err);
+		} else if (rc == 0)
+			/* Notified, or a second has passed: what became due meanwhile has sent nothing. */
+			wake_all(jobs);
+	}
+	return rc;
+}
+
+static void *wake(void *arg)
+{
+	struct jobs *jobs = arg;
+	static const struct timespec pause = { .tv_nsec = 500000000 };
+	bool was_failing = false;
+
+	while (!must_stop(jobs)) {
+		CERTCTL_AUTO(db_release) struct db *db = NULL;
+		struct certctl_error err = { 0 };
+		int rc = db_acquire(jobs->options.db, &db, &err);
+
+		if (rc == 0)
+			rc = listen_and_wake(jobs, db, &err);
+		atomic_store(&jobs->is_connected, false);
+		if (rc < 0 && !was_failing)
+			certctl_log_error(CERTCTL_LOG_ERROR, "jobs.listen_failed", &err, NULL);
+		was_failing = rc < 0;
+		if (rc < 0)
+			nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+bool jobs_is_connected(const struct jobs *jobs)
+{
+	return atomic_load(&jobs->is_connected);
+}
+
+void jobs_wake(struct jobs *jobs)
+{
+	eventfd_write(jobs->wake_fd, 1);
+}
+
+/* --- In and out ------------------------------------------------------------------------------------------------------ */
+
+void jobs_stop(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	jobs->must_stop = true;
+	pthread_cond_broadcast(&jobs->has_work);
+	pthread_cond_broadcast(&jobs->has_room);
+	pthread_mutex_unlock(&jobs->lock);
+	jobs_wake(jobs);
+	if (jobs->has_claimer)
+		pthread_join(jobs->claimer, NULL);
+	jobs->has_claimer = false;
+	for (; jobs->thread_count > 0; jobs->thread_count--)
+		pthread_join(jobs->threads[jobs->thread_count - 1], NULL);
+	if (jobs->has_waker)
+		pthread_join(jobs->waker, NULL);
+	jobs->has_waker = false;
+}
+
+static int destroy(struct jobs *jobs)
+{
+	jobs_stop(jobs);
+	close(jobs->wake_fd);
+	pthread_cond_destroy(&jobs->has_work);
+	pthread_cond_destroy(&jobs->has_room);
+	pthread_mutex_destroy(&jobs->lock);
+	return 0;
+}
+
+static int start_threads(struct jobs *jobs, struct certctl_error *err)
+{
+	int error_number = 0;
+
+	for (; !error_number && jobs->thread_count < jobs->options.threads; jobs->thread_count += !error_number)
+		error_number = pthread_create(&jobs->threads[jobs->thread_count], NULL, run, jobs);
+	if (!error_number) {
+		error_number = pthread_create(&jobs->claimer, NULL, claim_all, jobs);
+		jobs->has_claimer = !error_number;
+	}
+	if (!error_number) {
+		error_number = pthread_create(&jobs->waker, NULL, wake, jobs);
+		jobs->has_waker = !error_number;
+	}
+	return error_number ? certctl_fail_errno(err, error_number, "jobs: thread") : 0;
+}
+
+int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs **ret, struct certctl_error *err)
+{
+	struct jobs *jobs = talloc_zero(mem, struct jobs);
+	pthread_condattr_t monotonic;
+
+	if (!jobs)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	jobs->options = *options;
+	jobs->options.threads = options->threads ? options->threads : 4;
+	jobs->options.lease_s = options->lease_s ? options->lease_s : 120;
+	jobs->threads = talloc_array(jobs, pthread_t, jobs->options.threads);
+	jobs->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!jobs->threads || jobs->wake_fd < 0) {
+		talloc_free(jobs);
+		return certctl_fail_errno(err, errno, "jobs");
+	}
+	pthread_mutex_init(&jobs->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&jobs->has_work, NULL);
+	pthread_cond_init(&jobs->has_room, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	talloc_set_destructor(jobs, destroy);
+	int rc = start_threads(jobs, err);
+
+	if (rc < 0) {
+		talloc_free(jobs);
+		return rc;
+	}
+	*ret = jobs;
+	return 0;
+}

@@ -1,0 +1,91 @@
+/**
+ * The job engine: threads that claim what is due and run it, wake-ups between servers, and the few writes by which a job goes on.
+ * What a step does is the features' business; whose turn it is, is the database's (column `runner`).
+ */
+#ifndef CORE_JOBS_H
+#define CORE_JOBS_H
+
+#include "core/platform/db/db.h"
+
+struct jobs;
+
+/** A job that this process holds, until its lease ends. */
+struct job {
+	const char *id, *type, *step;
+	int64_t token; /* every write says it: "fenced" when it is no longer the row's */
+	int64_t attempts, attempts_max;
+	const char *certificate_id, *placement_id, *agent_id, *issuer_id;
+};
+
+/** A step that servers run.  A row without name ends the table. */
+struct job_step {
+	const char *name;
+	/**
+	 * Do the step and write what came of it: the job must be released or ended.  On an error, which is logged, the lease runs
+	 * out and the job is claimed again.  `mem` goes afterwards.
+	 */
+	int (*run)(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err);
+};
+
+/** Whose jobs may this server run now, and how many each? */
+struct job_runner {
+	const char *name; /* "issuer/iss-local" */
+	unsigned slots;
+};
+
+struct jobs_options {
+	struct db_pool *db;
+	const char *worker;                  /* this process, in the column `worker` */
+	unsigned threads;                    /* 0: 4 */
+	int64_t lease_s;                     /* 0: 120; longer than any step takes */
+	const struct job_step *const *steps; /* tables, NULL-terminated */
+	int (*runners)(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
+		struct certctl_error *err);
+	/** Something changed somewhere: look at who waits.  On the engine's own thread; at most every 50 ms. */
+	void (*woken)(void *context);
+	void *context;
+};
+
+int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Claim no more, finish what runs, end the threads.  talloc_free does it too. */
+void jobs_stop(struct jobs *jobs);
+
+/** After a commit that made work or ended some.  A hint to all servers: the engine finds the work anyway. */
+void jobs_wake(struct jobs *jobs);
+
+/** Does the engine have its connection to the database now?  From memory: what /ready says. */
+bool jobs_is_connected(const struct jobs *jobs);
+
+/* --- Writes, inside a transaction.  CONFLICT "fenced": the token is no longer the job's; discard everything. ----------------- */
+
+/** Put it back: `state` and `step` to go on from, not before `delay_s`.  error_json, saved_state, its version: may be NULL. */
+struct job_release {
+	const char *state, *step;
+	int64_t delay_s;
+	const char *error_json, *saved_state, *saved_state_version;
+};
+int job_release(struct db *db, const char *id, int64_t token, const struct job_release *how,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** End it: Completed, Failed or Cancelled.  The other members may be NULL. */
+struct job_end {
+	const char *state, *error_json, *report_json, *hold_reason, *version_id;
+};
+int job_end(struct db *db, const char *id, int64_t token, const struct job_end *how,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Is this the error that job_release() and job_end() return for a lease that was lost? */
+bool job_is_fenced(const struct certctl_error *err);
+
+/** {"code","what","hint","retryable"}; NULL when out of memory. */
+char *job_error_json(TALLOC_CTX *mem, const struct certctl_error *err);
+
+/**
+ * Full jitter over 30 s doubling with each attempt, up to a day or a tenth of `remaining_s` (of the certificate's life; 0: none yet);
+ * never before what the other side asked for.
+ * @param random  any number: the same one gives the same delay
+ */
+int64_t job_backoff_s(int64_t attempts, int64_t remaining_s, int64_t retry_after_s, uint64_t random);
+
+#endif

@@ -1,0 +1,43 @@
+-- The life of a job.  Every write after a claim says WHERE id AND token: no row means that somebody else has it now.
+
+-- What a server may run now: at most $4[i] jobs of runner $3[i], $5 in all.  Expired leases are claimed the same way.
+-- name: job_claim  $1 worker text, $2 lease_s bigint, $3 runners text[], $4 slots int[], $5 limit int
+UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1,
+	lease_until = clock.now() + make_interval(secs => $2), started_at = coalesce(started_at, clock.now()), updated_at = clock.now()
+WHERE id IN (
+	SELECT due.id FROM unnest($3, $4) AS may (runner, slots),
+		LATERAL (SELECT id, priority, due_at FROM jobs WHERE jobs.runner = may.runner AND due_at <= clock.now()
+			ORDER BY priority, due_at LIMIT may.slots FOR UPDATE SKIP LOCKED) AS due
+	ORDER BY due.priority, due.due_at LIMIT $5)
+RETURNING id, type, step, token, attempts, attempts_max, certificate_id, placement_id, agent_id, issuer_id;
+
+-- name: job_release  $1 id text, $2 token bigint, $3 state text, $4 step text, $5 delay_s bigint, $6 error jsonb, $7 saved_state text, $8 saved_state_version text
+UPDATE jobs SET state = $3, step = $4, lease_until = NULL, worker = NULL, run_at = clock.now() + make_interval(secs => $5),
+	error = $6, saved_state = coalesce($7, saved_state), saved_state_version = coalesce($8, saved_state_version),
+	updated_at = clock.now()
+WHERE id = $1 AND token = $2 RETURNING id;
+
+-- name: job_end  $1 id text, $2 token bigint, $3 state text, $4 error jsonb, $5 report jsonb, $6 hold_reason text, $7 version_id text
+WITH gone AS (DELETE FROM jobs WHERE id = $1 AND token = $2 RETURNING *)
+INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
+	is_rollback, run_at, lease_until, worker, token, claims, attempts, attempts_max, hold_reason, csr, csr_sha256, csr_token,
+	public_key_sha256, saved_state, saved_state_version, error, report, created_by, created_at, started_at, updated_at, runner,
+	due_at)
+SELECT id, type, $3, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, coalesce($7, version_id),
+	is_rollback, run_at, NULL, worker, token, claims, attempts, attempts_max, $6, csr, csr_sha256, csr_token,
+	public_key_sha256, NULL, NULL, $4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL
+FROM gone RETURNING id;
+
+-- Ending what nobody holds: jobs of a placement that newer ones replace.
+-- name: jobs_supersede  $1 placement_id text, $2 type text
+WITH gone AS (DELETE FROM jobs WHERE placement_id = $1 AND type = $2 AND state = 'Pending' RETURNING *)
+INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
+	is_rollback, run_at, token, claims, attempts, attempts_max, hold_reason, error, report, created_by, created_at, started_at,
+	updated_at, runner)
+SELECT id, type, 'Cancelled', step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
+	is_rollback, run_at, token, claims, attempts, attempts_max, 'superseded', error, report, created_by, created_at, started_at,
+	clock.now(), runner
+FROM gone;
+
+-- name: job_partitions_make
+SELECT make_partitions('jobs_ended', 'job-', 2), make_partitions('audit_events', 'ae-', 2);

@@ -1,0 +1,172 @@
+/* From rows to replies, straight: no row becomes a tree of objects to be printed again. */
+#include "resource.h"
+
+#include <certctl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `2026-11-23 14:20:09.123+00`, as our sessions have it, becomes RFC 3339. */
+static void write_time(struct certctl_buffer *out, const char *text)
+{
+	if (strlen(text) < 19)
+		certctl_buffer_puts(out, "null");
+	else
+		certctl_buffer_printf(out, "\"%.10sT%.8sZ\"", text, text + 11);
+}
+
+static void write_value(struct certctl_buffer *out, const struct certctl_field *field, const char *text)
+{
+	if (!text) {
+		certctl_buffer_puts(out, "null");
+		return;
+	}
+	if (field->flags & (RESOURCE_DOCUMENT | RESOURCE_DOCUMENT_LIST)) {
+		certctl_buffer_puts(out, text);
+		return;
+	}
+	switch (field->type) {
+	case CERTCTL_INTEGER:
+	case CERTCTL_LIST: /* the query gives lists and objects as JSON */
+	case CERTCTL_OBJECT:
+		certctl_buffer_puts(out, text);
+		break;
+	case CERTCTL_BOOLEAN:
+		certctl_buffer_puts(out, text[0] == 't' ? "true" : "false");
+		break;
+	case CERTCTL_TIME:
+		write_time(out, text);
+		break;
+	case CERTCTL_SECRET:
+		certctl_buffer_puts(out, "\"" CERTCTL_SECRET_MASK "\"");
+		break;
+	default:
+		certctl_buffer_json_string(out, text, strlen(text));
+	}
+}
+
+void resource_write_members(struct certctl_buffer *out, const struct certctl_field *fields,
+	const struct db_result *rows, size_t row)
+{
+	const char *separator = "";
+
+	for (const struct certctl_field *field = fields; field->name; field++) {
+		int column = field->flags & RESOURCE_WRITE_ONLY ? -1 : db_column(rows, field->name);
+
+		if (column < 0)
+			continue;
+		certctl_buffer_printf(out, "%s\"%s\":", separator, field->name);
+		write_value(out, field, db_value_at(rows, row, column));
+		separator = ",";
+	}
+}
+
+void resource_write(struct certctl_buffer *out, const struct certctl_field *fields, const struct db_result *rows,
+	size_t row)
+{
+	certctl_buffer_puts(out, "{");
+	resource_write_members(out, fields, rows, row);
+	certctl_buffer_puts(out, "}");
+}
+
+int resource_reply(struct http_reply *reply, unsigned status, const struct certctl_field *fields,
+	const struct db_result *rows, const char *kind, const char *id, struct certctl_error *err)
+{
+	if (db_rows(rows) == 0)
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "%s '%s' is not there", kind, id);
+	resource_write(&reply->body, fields, rows, 0);
+	return http_reply_json(reply, status);
+}
+
+/* --- Lists ----------------------------------------------------------------------------------------------------------- */
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX     500
+#define FILTERS_MAX   16
+
+static int read_limit(const struct http_request *request, int64_t *ret, struct certctl_error *err)
+{
+	const char *text = http_query(request, "limit");
+	char *end = NULL;
+	long limit = text ? strtol(text, &end, 10) : LIMIT_DEFAULT;
+
+	if (text && (!*text || *end || limit < 1 || limit > LIMIT_MAX))
+		return certctl_fail(err, CERTCTL_E_INVALID, "limit: 1..%d expected, got '%s'", LIMIT_MAX, text);
+	*ret = limit;
+	return 0;
+}
+
+static int read_cursor(struct http_request *request, const char **ret, struct certctl_error *err)
+{
+	const char *text = http_query(request, "cursor");
+	struct certctl_bytes id = { 0 };
+
+	if (text && (certctl_unhex(request, text, &id, NULL) < 0 || id.len == 0 || id.len > 63))
+		return certctl_fail(err, CERTCTL_E_INVALID, "cursor: the next_cursor of an earlier page expected");
+	*ret = text ? talloc_strndup(request, (const char *)id.data, id.len) : NULL;
+	if (*ret && !certctl_id_is_valid(*ret))
+		return certctl_fail(err, CERTCTL_E_INVALID, "cursor: the next_cursor of an earlier page expected");
+	return 0;
+}
+
+static int check_parameters(struct http_request *request, const struct resource_list *list, struct certctl_error *err)
+{
+	const char *names[FILTERS_MAX + 3] = { "limit", "cursor" };
+
+	for (size_t i = 0; list->filters && list->filters[i]; i++)
+		names[i + 2] = list->filters[i];
+	return http_query_only(request, names, err);
+}
+
+static int run_query(struct http_request *request, struct db_pool *db, const struct resource_list *list, int64_t limit,
+	struct db_result **ret, struct certctl_error *err)
+{
+	struct db_value values[FILTERS_MAX + 3];
+	const char *cursor = NULL;
+	size_t count = 0;
+	int rc = read_cursor(request, &cursor, err);
+
+	if (rc < 0)
+		return rc;
+	/* One more than asked for: whether there is a next page. */
+	values[count++] = db_integer(limit + 1);
+	values[count++] = db_text(cursor);
+	if (list->parent)
+		values[count++] = db_text(http_path(request, list->parent));
+	for (size_t i = 0; list->filters && list->filters[i]; i++)
+		values[count++] = db_text(http_query(request, list->filters[i]));
+	return db_once(db, request, list->query, values, count, ret, err);
+}
+
+int resource_reply_list(struct http_request *request, struct http_reply *reply, struct db_pool *db,
+	const struct resource_list *list, struct certctl_error *err)
+{
+	struct certctl_buffer *out = &reply->body;
+	struct db_result *rows = NULL;
+	int64_t limit = 0;
+	int rc = check_parameters(request, list, err);
+
+	if (rc == 0)
+		rc = read_limit(request, &limit, err);
+	if (rc == 0)
+		rc = run_query(request, db, list, limit, &rows, err);
+	if (rc < 0)
+		return rc;
+	size_t count = db_rows(rows) > (size_t)limit ? (size_t)limit : db_rows(rows);
+
+	certctl_buffer_puts(out, "{\"data\":[");
+	for (size_t row = 0; row < count; row++) {
+		certctl_buffer_puts(out, row ? "," : "");
+		resource_write(out, list->fields, rows, row);
+	}
+	certctl_buffer_puts(out, "],\"next_cursor\":");
+	if (db_rows(rows) > count) {
+		const char *last = db_get_text(rows, count - 1, "id");
+		const char *cursor = certctl_hex(request, last, strlen(last));
+
+		certctl_buffer_printf(out, "\"%s\"", cursor ? cursor : "");
+	} else {
+		certctl_buffer_puts(out, "null");
+	}
+	certctl_buffer_puts(out, ",\"total\":null,\"total_is_estimate\":false}");
+	return http_reply_json(reply, 200);
+}
