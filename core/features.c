@@ -1,0 +1,21 @@
+/* The list of features: one row each.  To add one: its folder, its row here, its migration. */
+#include "core/features/access/access.h"
+#include "core/features/audit/audit.h"
+#include "core/features/certificates/certificates.h"
+#include "core/features/deployment/deployment.h"
+#include "core/features/fleet/fleet.h"
+#include "core/features/issuance/issuance.h"
+#include "core/features/jobs/jobs_feature.h"
+#include "core/features/system/system.h"
+
+const struct feature *const features[] = {
+	&system_feature,
+	&access_feature,
+	&audit_feature,
+	&certificates_feature,
+	&issuance_feature,
+	&fleet_feature,
+	&deployment_feature,
+	&jobs_feature,
+	NULL,
+};

@@ -1,0 +1,28 @@
+/** Targets, and bringing versions to them: jobs of type Deployment, which agents run. */
+#ifndef CORE_DEPLOYMENT_H
+#define CORE_DEPLOYMENT_H
+
+#include "core/features/feature.h"
+
+/** Inside a transaction: a job for every target of the placement whose version is not the desired one. */
+int deployment_request(struct db *db, const char *placement_id, const char *created_by,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** What an agent says about a job it held. */
+struct deployment_report {
+	const char *agent_id, *job_id, *state; /* "Completed" or "Failed" */
+	int64_t token;
+	const char *json; /* the report as it was sent, an object */
+};
+/**
+ * Completed only when the served fingerprint is the version's, or nothing could be probed; a failure is tried again while attempts are
+ * left.  The same report for a job that ended that way is answered as the first time.
+ * @param ret_state  the job's state now, on `mem`
+ * @return 0; NOT_FOUND; CONFLICT ("fenced", or it ended otherwise); INVALID
+ */
+int deployment_report(struct core *core, TALLOC_CTX *mem, const struct deployment_report *report,
+	const char **ret_state, struct certctl_error *err) CERTCTL_CHECKED;
+
+extern const struct feature deployment_feature;
+
+#endif

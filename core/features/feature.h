@@ -1,0 +1,40 @@
+/**
+ * What a feature is to the rest of the house: one row.  core/features.c lists them; the router, the job engine and the
+ * tests walk that list, nothing else wires features together.
+ */
+#ifndef CORE_FEATURE_H
+#define CORE_FEATURE_H
+
+#include "core/platform/config/settings.h"
+#include "core/platform/connectors/connectors.h"
+#include "core/platform/db/db.h"
+#include "core/platform/http/http.h"
+#include "core/platform/jobs/jobs.h"
+
+/** What every handler and every step may use: http_request.context and the context of job steps. */
+struct core {
+	const struct settings *settings;
+	struct db_pool *db;
+	struct connectors *connectors;
+	struct jobs *jobs;
+	struct http_server *http;
+	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */
+};
+
+struct feature {
+	const char *name;
+	const struct http_route *routes;       /* for operators; NULL: none */
+	const struct http_route *agent_routes; /* for agents, on their own listener */
+	const struct job_step *steps;          /* that servers run */
+	void (*woken)(struct core *core);      /* something changed: look at who waits */
+};
+
+/** Every feature, NULL-terminated. */
+extern const struct feature *const features[];
+
+static inline struct core *core_of(const struct http_request *request)
+{
+	return request->context;
+}
+
+#endif

@@ -1,0 +1,12 @@
+/* Inside fleet: client certificates. */
+#ifndef CORE_FLEET_ENROLL_H
+#define CORE_FLEET_ENROLL_H
+
+#include "core/platform/resource/resource.h"
+#include "fleet.h"
+
+int fleet_create_token(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+int fleet_enroll(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+int fleet_renew(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+
+#endif

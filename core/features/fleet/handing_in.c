@@ -1,0 +1,122 @@
+/* What agents hand in: requests for certificates and reports.  The rules are issuance's and deployment's. */
+#include "core/features/deployment/deployment.h"
+#include "core/features/issuance/issuance.h"
+#include "core/features/jobs/jobs_feature.h"
+#include "work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFER_WAIT_MAX_S 30
+
+static int reply_state(struct http_reply *reply, unsigned status, const char *job_id, const char *state)
+{
+	certctl_buffer_puts(&reply->body, "{\"job_id\":");
+	certctl_buffer_json_string(&reply->body, job_id, strlen(job_id));
+	certctl_buffer_puts(&reply->body, ",\"state\":");
+	certctl_buffer_json_string(&reply->body, state, strlen(state));
+	certctl_buffer_puts(&reply->body, "}");
+	return http_reply_json(reply, status);
+}
+
+/* "fenced" is a word that agents look for. */
+static void mark_fenced(struct http_reply *reply, const struct certctl_error *err)
+{
+	if (err->code == CERTCTL_E_CONFLICT && strncmp(err->what, "fenced", 6) == 0)
+		reply->code = "fenced";
+}
+
+static bool has_ended(const char *state)
+{
+	return strcmp(state, "Completed") == 0 || strcmp(state, "Failed") == 0 || strcmp(state, "Cancelled") == 0;
+}
+
+/* `Prefer: wait=5` (RFC 7240) */
+static int64_t preferred_wait_s(const struct http_request *request)
+{
+	const char *prefer = http_header(request, "Prefer");
+	long wait_s = prefer && strncmp(prefer, "wait=", 5) == 0 ? strtol(prefer + 5, NULL, 10) : 0;
+
+	return wait_s < 0 ? 0 : wait_s > PREFER_WAIT_MAX_S ? PREFER_WAIT_MAX_S : wait_s;
+}
+
+/* --- Requests -------------------------------------------------------------------------------------------------------- */
+
+struct csr_body {
+	const char *job_id, *csr;
+	int64_t token;
+};
+
+static const struct certctl_field csr_fields[] = {
+	CERTCTL_OPTION(struct csr_body, job_id, CERTCTL_REFERENCE, .required = true, .refers_to = "job"),
+	CERTCTL_OPTION(struct csr_body, token, CERTCTL_INTEGER, .required = true, .min = 1, .max = INT64_MAX),
+	CERTCTL_OPTION(struct csr_body, csr, CERTCTL_TEXT, .required = true, .max = 16384,
+		.flags = RESOURCE_TEXT_BLOCK),
+	{ 0 },
+};
+
+int fleet_csr(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct csr_body body = { 0 };
+	const char *state = NULL;
+	int64_t wait_s = preferred_wait_s(request);
+	int rc = resource_read(request, reply, csr_fields, &body, err);
+	struct issuance_csr csr = {
+		.agent_id = request->actor, .job_id = body.job_id, .pem = body.csr, .token = body.token
+	};
+
+	if (rc < 0)
+		return rc;
+	rc = issuance_accept_csr(core_of(request), request, &csr, &state, err);
+	if (rc < 0) {
+		mark_fenced(reply, err);
+		/* Well-formed, and not what was ordered. */
+		reply->status = rc == CERTCTL_E_DENIED ? 422 : 0;
+		return rc;
+	}
+	if (has_ended(state))
+		return jobs_reply(request, reply, 200, body.job_id, err);
+	if (wait_s > 0 && !request->is_time_up)
+		return http_wait(request, talloc_asprintf(request, "job/%s", body.job_id), wait_s * 1000);
+	return reply_state(reply, 202, body.job_id, state);
+}
+
+/* --- Reports --------------------------------------------------------------------------------------------------------- */
+
+struct status_body {
+	int64_t token;
+	int state;
+	const char *report; /* JSON */
+};
+
+static const struct certctl_choice states[] = { { "Completed", 1, NULL }, { "Failed", 2, NULL }, { 0 } };
+
+static const struct certctl_field status_fields[] = {
+	CERTCTL_OPTION(struct status_body, token, CERTCTL_INTEGER, .required = true, .min = 1, .max = INT64_MAX),
+	CERTCTL_OPTION(struct status_body, state, CERTCTL_ENUM, .required = true, .choices = states),
+	CERTCTL_OPTION(struct status_body, report, CERTCTL_TEXT, .fallback = "{}", .max = 1048576,
+		.flags = RESOURCE_DOCUMENT),
+	{ 0 },
+};
+
+int fleet_status(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct status_body body = { 0 };
+	const char *state = NULL;
+	int rc = resource_read(request, reply, status_fields, &body, err);
+
+	if (rc < 0)
+		return rc;
+	struct deployment_report report = { .agent_id = request->actor,
+		.job_id = http_path(request, "job"),
+		.state = states[body.state - 1].name,
+		.token = body.token,
+		.json = body.report };
+
+	rc = deployment_report(core_of(request), request, &report, &state, err);
+	if (rc < 0) {
+		mark_fenced(reply, err);
+		return rc;
+	}
+	return reply_state(reply, 200, report.job_id, state);
+}

@@ -1,0 +1,143 @@
+/* Requests that agents hand in.  Knows the rules of who may hand in what; knows no CA. */
+#include "core/features/issuance/issuance.sql.h"
+#include "core/platform/pki/pki.h"
+#include "issuance.h"
+
+#include <string.h>
+
+int issuance_request(struct db *db, const char *certificate_id, const char *type, const char *created_by,
+	struct certctl_error *err)
+{
+	return db_run(db, NULL, &query_issuance_insert,
+		DB_VALUES(db_text(certificate_id), db_text(type), db_text(created_by)), NULL, err);
+}
+
+/* What one transaction needs, and what it found out. */
+struct handing_in {
+	TALLOC_CTX *mem;
+	const struct issuance_csr *in;
+	const struct certctl_csr *csr;
+	const char *state;
+	struct certctl_error refused; /* code 0: accepted */
+};
+
+/* The job ended already: the same request is answered, another one is too late. */
+static int answer_ended(struct db *db, struct handing_in *work, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_run(db, work->mem, &query_csr_job_ended,
+		DB_VALUES(db_text(work->in->job_id), db_text(work->in->agent_id)), &rows, err);
+
+	if (rc < 0)
+		return rc;
+	if (db_rows(rows) == 0)
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "job '%s' is not there", work->in->job_id);
+	const char *hash = db_get_text(rows, 0, "csr_sha256");
+
+	if (!hash || strcmp(hash, work->csr->sha256) != 0)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "job '%s' has ended", work->in->job_id);
+	work->state = db_get_text(rows, 0, "state");
+	return 0;
+}
+
+/* 0 and work->state set: a repeat.  0 and NULL: go on. */
+static int check_turn(struct handing_in *work, const struct db_result *rows, struct certctl_error *err)
+{
+	const char *hash = db_get_text(rows, 0, "csr_sha256");
+
+	if (hash && strcmp(hash, work->csr->sha256) == 0) {
+		work->state = db_get_text(rows, 0, "state");
+		return 0;
+	}
+	if (hash || strcmp(db_get_text(rows, 0, "state"), "AwaitingCSR") != 0)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "another request was handed in for this job");
+	if (db_get_integer(rows, 0, "token") != work->in->token)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: this token is no longer the job's");
+	return 0;
+}
+
+static int check_order(struct handing_in *work, const struct db_result *rows, struct certctl_error *err)
+{
+	struct certctl_name **names = NULL;
+	int rc = pki_names_read(work->mem, db_get_text(rows, 0, "names"), &names, err);
+	struct pki_expectation expected = { .names = (const struct certctl_name *const *)names,
+		.common_name = db_get_text(rows, 0, "common_name"),
+		.key_type = certctl_key_type_from_name(db_get_text(rows, 0, "key_type")),
+		.must_staple = db_get_boolean(rows, 0, "must_staple") };
+
+	return rc < 0 ? rc : pki_csr_check(work->csr, &expected, err);
+}
+
+static int check_key(struct db *db, struct handing_in *work, const char *placement_id, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_run(db, work->mem, &query_key_claim,
+		DB_VALUES(db_text(work->csr->public_key_sha256), db_text(placement_id)), &rows, err);
+
+	if (rc == 0 && strcmp(db_get_text(rows, 0, "placement_id"), placement_id) != 0)
+		rc = certctl_fail(err, CERTCTL_E_DENIED, "csr: this key was seen under another certificate");
+	return rc;
+}
+
+/* A refusal is final: the agent would make the same mistake again.  It commits, and is told afterwards. */
+static int refuse(struct db *db, struct handing_in *work, struct certctl_error *err)
+{
+	work->refused = *err;
+	work->state = "Failed";
+	return job_end(db, work->in->job_id, work->in->token,
+		&(struct job_end){ .state = "Failed", .error_json = job_error_json(work->mem, &work->refused) }, err);
+}
+
+static int hand_in(struct db *db, void *arg, struct certctl_error *err)
+{
+	struct handing_in *work = arg;
+	const struct issuance_csr *in = work->in;
+	struct db_result *rows = NULL;
+
+	work->state = NULL;
+	work->refused.code = CERTCTL_OK;
+	int rc = db_run(db, work->mem, &query_csr_job, DB_VALUES(db_text(in->job_id), db_text(in->agent_id)), &rows,
+		err);
+
+	if (rc < 0)
+		return rc;
+	if (db_rows(rows) == 0)
+		return answer_ended(db, work, err);
+	rc = check_turn(work, rows, err);
+	if (rc < 0 || work->state)
+		return rc;
+	rc = check_order(work, rows, err);
+	if (rc == 0)
+		rc = check_key(db, work, db_get_text(rows, 0, "placement_id"), err);
+	if (rc == CERTCTL_E_DENIED)
+		return refuse(db, work, err);
+	if (rc < 0)
+		return rc;
+	work->state = "Pending";
+	return db_run(db, work->mem, &query_csr_accept,
+		DB_VALUES(db_text(in->job_id), db_integer(in->token), db_text(in->pem), db_text(work->csr->sha256),
+			db_text(work->csr->public_key_sha256)),
+		NULL, err);
+}
+
+int issuance_accept_csr(struct core *core, TALLOC_CTX *mem, const struct issuance_csr *in, const char **ret_state,
+	struct certctl_error *err)
+{
+	struct handing_in work = { .mem = mem, .in = in };
+	struct certctl_csr *csr = NULL;
+	int rc = certctl_csr_read(mem, in->pem, strlen(in->pem), &csr, err);
+
+	if (rc < 0)
+		return certctl_error_prefix(err, "csr");
+	work.csr = csr;
+	rc = db_transaction(core->db, hand_in, &work, err);
+	if (rc < 0)
+		return rc;
+	jobs_wake(core->jobs);
+	if (work.refused.code != CERTCTL_OK) {
+		*err = work.refused;
+		return err->code;
+	}
+	*ret_state = work.state;
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* Before the CA is asked: what is ordered, under which serial, until when.  Knows no CA. */
+#include "core/features/issuance/issuance.sql.h"
+#include "order.h"
+
+#include <string.h>
+
+static int read_order(struct order *order, const struct db_result *rows, struct certctl_error *err)
+{
+	struct certctl_order *out = &order->order;
+	struct certctl_name **names = NULL;
+	const char *csr = db_get_text(rows, 0, "csr");
+	int rc = pki_names_read(order->mem, db_get_text(rows, 0, "names"), &names, err);
+
+	if (rc == 0)
+		rc = certctl_csr_read(order->mem, csr, strlen(csr), &order->csr, err);
+	if (rc < 0)
+		return rc;
+	order->issuer_id = db_get_text(rows, 0, "issuer_id");
+	*out = (struct certctl_order){ .id = order->job->id,
+		.kind = strcmp(order->job->type, "Renewal") == 0 ? CERTCTL_ORDER_REKEY : CERTCTL_ORDER_ISSUE,
+		.key_type = certctl_key_type_from_name(db_get_text(rows, 0, "key_type")),
+		.csr_pem = csr,
+		.names = (const struct certctl_name *const *)names,
+		.common_name = db_get_text(rows, 0, "common_name"),
+		.must_staple = db_get_boolean(rows, 0, "must_staple"),
+		.serial = db_get_text(rows, 0, "serial_number"),
+		.not_before_unix_s = db_get_integer(rows, 0, "not_before_s"),
+		.not_after_unix_s = db_get_integer(rows, 0, "not_after_s"),
+		.state = db_get_text(rows, 0, "saved_state"),
+		.state_version = db_get_text(rows, 0, "saved_state_version") };
+	return 0;
+}
+
+/* A first attempt draws its serial and dates; later ones keep them. */
+static int reserve(struct order *order, const struct db_result *rows, bool *ret_is_reserving, struct certctl_error *err)
+{
+	char *serial;
+
+	*ret_is_reserving = !order->order.serial;
+	if (order->order.serial)
+		return 0;
+	serial = talloc_zero_size(order->mem, 41);
+	pki_validity(db_get_integer(rows, 0, "now_s"), db_get_integer(rows, 0, "lifetime_seconds"),
+		&order->order.not_before_unix_s, &order->order.not_after_unix_s);
+	order->order.serial = serial;
+	return serial ? pki_serial_make(serial, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
+/* Two attempts that nobody saw the end of: asking a third time could do a third harm. */
+static int end_early(struct db *db, struct order *order, const struct db_result *rows, struct certctl_error *err)
+{
+	bool is_quarantined = db_get_integer(rows, 0, "open_intents") >= 2;
+	struct job_end end = { .state = "Failed",
+		.error_json = db_get_text(rows, 0, "error"),
+		.hold_reason = is_quarantined ? "quarantined" : "no attempts left" };
+
+	if (!is_quarantined && db_get_integer(rows, 0, "attempts") < db_get_integer(rows, 0, "attempts_max"))
+		return 0;
+	order->is_over = true;
+	return job_end(db, order->job->id, order->job->token, &end, err);
+}
+
+static int open_intent(struct db *db, void *arg, struct certctl_error *err)
+{
+	struct order *order = arg;
+	const struct job *job = order->job;
+	struct db_result *rows = NULL;
+	bool is_reserving = false;
+	int rc = db_run(db, order->mem, &query_issue_order, DB_VALUES(db_text(job->id), db_integer(job->token)), &rows,
+		err);
+
+	order->is_over = false;
+	if (rc == 0 && db_rows(rows) == 0)
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: another worker has this job");
+	if (rc == 0)
+		rc = end_early(db, order, rows, err);
+	if (rc < 0 || order->is_over)
+		return rc;
+	rc = read_order(order, rows, err);
+	if (rc == 0)
+		rc = reserve(order, rows, &is_reserving, err);
+	if (rc < 0)
+		return rc;
+	order->is_repeat = db_get_integer(rows, 0, "open_intents") > 0;
+	order->attempts_left = db_get_integer(rows, 0, "attempts_max") - db_get_integer(rows, 0, "attempts") - 1;
+	return db_run(db, order->mem, &query_intent_open,
+		DB_VALUES(db_text(job->id), db_integer(job->token), db_text(order->order.serial),
+			db_integer(order->order.not_before_unix_s), db_integer(order->order.not_after_unix_s),
+			db_boolean(is_reserving)),
+		NULL, err);
+}
+
+int order_open(struct order *order, struct certctl_error *err)
+{
+	return db_transaction(order->core->db, open_intent, order, err);
+}

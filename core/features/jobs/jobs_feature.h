@@ -1,0 +1,13 @@
+/** Jobs as operators see them, live and ended. */
+#ifndef CORE_JOBS_FEATURE_H
+#define CORE_JOBS_FEATURE_H
+
+#include "core/features/feature.h"
+
+/** Reply with one job. */
+int jobs_reply(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+extern const struct feature jobs_feature;
+
+#endif

@@ -1,0 +1,319 @@
+/* Start-up and shutdown order.  Wires the rooms together and does nothing else. */
+#include "core/server.h"
+#include "core/features/access/access.h"
+#include "core/features/feature.h"
+#include "core/features/fleet/fleet.h"
+#include "core/platform/db/cluster.h"
+
+#include <certctl/files.h>
+#include <certctl/log.h>
+#include <certctl/name.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FEATURES_MAX 64
+#define ADMIN_KEY    "admin.key"
+#define CA_FILE      "ca.pem"
+
+struct server {
+	struct settings settings;
+	struct core core;
+	struct db_cluster *cluster; /* NULL: somebody else's database */
+	int lock_fd;
+	const char *ca_pem, *url, *agents_url, *ca_file, *admin_key_file, *worker;
+	const char *plugin_dirs[2];
+	const struct http_route *routes[FEATURES_MAX + 1], *agent_routes[FEATURES_MAX + 1];
+	const struct job_step *steps[FEATURES_MAX + 1];
+};
+
+/* --- State directory ------------------------------------------------------------------------------------------------- */
+
+/* Two servers on one directory would share a private cluster and a CA's files. */
+static int lock_state(struct server *server, struct certctl_error *err)
+{
+	char *path = talloc_asprintf(server, "%s/certctld.lock", server->settings.state_dir);
+
+	server->lock_fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+	if (server->lock_fd < 0)
+		return certctl_fail_errno(err, errno, "%s", path ? path : "certctld.lock");
+	if (flock(server->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: another certctld runs here",
+			server->settings.state_dir);
+	return 0;
+}
+
+static int open_state(struct server *server, struct certctl_error *err)
+{
+	CERTCTL_AUTO_CLOSE int fd = -1;
+	/* Its database user must be able to pass through; what is private in it is so by its own mode. */
+	int rc = certctl_dir_make(server->settings.state_dir, 0711, &fd, err);
+
+	if (rc < 0)
+		return certctl_error_prefix(err, "state_dir");
+	server->ca_file = talloc_asprintf(server, "%s/" CA_FILE, server->settings.state_dir);
+	server->admin_key_file = talloc_asprintf(server, "%s/" ADMIN_KEY, server->settings.state_dir);
+	return lock_state(server, err);
+}
+
+/* --- Database -------------------------------------------------------------------------------------------------------- */
+
+static int start_database(struct server *server, const char **ret_url, const char **ret_owner_url,
+	struct certctl_error *err)
+{
+	const struct settings *settings = &server->settings;
+	struct db_cluster_options options = { .directory =
+						      talloc_asprintf(server, "%s/postgres", settings->state_dir) };
+
+	if (settings->database_url) {
+		*ret_url = settings->database_url;
+		*ret_owner_url = settings->migration_url ? settings->migration_url : settings->database_url;
+		return 0;
+	}
+	int rc = db_cluster_start(server, &options, &server->cluster, err);
+
+	if (rc < 0)
+		return rc;
+	*ret_url = db_cluster_conninfo(server->cluster);
+	*ret_owner_url = db_cluster_owner_conninfo(server->cluster);
+	return 0;
+}
+
+static int migrate(const char *url, struct certctl_error *err)
+{
+	/* A migration of a large table takes as long as it takes. */
+	struct db_pool_options options = {
+		.conninfo = url, .program = "certctld migrations", .size = 1, .statement_ms = INT64_C(86400000)
+	};
+	struct db_pool *pool = NULL;
+	int rc = db_pool_new(NULL, &options, &pool, err);
+
+	if (rc == 0)
+		rc = db_migrate(pool, db_migrations, err);
+	talloc_free(pool);
+	return rc;
+}
+
+static int open_database(struct server *server, struct certctl_error *err)
+{
+	const char *url = NULL, *owner_url = NULL;
+	struct db_pool_options options = {
+		.program = "certctld", .size = (unsigned)server->settings.database_connections, .statement_ms = 10000
+	};
+	int rc = start_database(server, &url, &owner_url, err);
+
+	if (rc == 0)
+		rc = migrate(owner_url, err);
+	options.conninfo = url;
+	return rc < 0 ? rc : db_pool_new(server, &options, &server->core.db, err);
+}
+
+/* --- Features -------------------------------------------------------------------------------------------------------- */
+
+static void collect_features(struct server *server)
+{
+	size_t routes = 0, agent_routes = 0, steps = 0;
+
+	for (size_t i = 0; features[i]; i++) {
+		certctl_assert(i < FEATURES_MAX);
+		if (features[i]->routes)
+			server->routes[routes++] = features[i]->routes;
+		if (features[i]->agent_routes)
+			server->agent_routes[agent_routes++] = features[i]->agent_routes;
+		if (features[i]->steps)
+			server->steps[steps++] = features[i]->steps;
+	}
+}
+
+static void woken(void *context)
+{
+	for (size_t i = 0; features[i]; i++)
+		if (features[i]->woken)
+			features[i]->woken(context);
+}
+
+static int runners(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
+	struct certctl_error *err)
+{
+	return connectors_runners(((struct core *)context)->connectors, mem, ret, ret_count, err);
+}
+
+static int open_connectors(struct server *server, struct certctl_error *err)
+{
+	struct connectors_options options = { .db = server->core.db,
+		.plugin_dirs = server->plugin_dirs,
+		.host_program = server->settings.plugin_host,
+		.directory = server->settings.connectors_dir };
+	int rc;
+
+	server->plugin_dirs[0] = server->settings.plugin_dir;
+	rc = connectors_new(server, &options, &server->core.connectors, err);
+	return rc < 0 ? rc : connectors_load(server->core.connectors, err);
+}
+
+static int write_ca(struct server *server, struct certctl_error *err)
+{
+	static const struct certctl_file_attributes public = { .mode = 0644, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	CERTCTL_AUTO_CLOSE int fd = -1;
+	int rc = certctl_dir_open(server->settings.state_dir, &fd, err);
+
+	return rc < 0 ? rc : certctl_file_replace(fd, CA_FILE, server->ca_pem, strlen(server->ca_pem), &public, err);
+}
+
+/* --- Listeners and engine -------------------------------------------------------------------------------------------- */
+
+/* `address` with the port it got, as a URL. */
+static const char *url_of(struct server *server, const char *address, uint16_t port)
+{
+	char *host = NULL;
+	uint16_t wanted = 0;
+
+	if (http_address_parse(server, address, &host, &wanted, NULL) < 0)
+		return NULL;
+	return talloc_asprintf(server, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
+}
+
+static int listen_all(struct server *server, const struct fleet_server_identity *identity, struct certctl_error *err)
+{
+	struct http_listener_options operators = { .name = "operators",
+		.address = server->settings.listen,
+		.routes = server->routes,
+		.authenticate = access_authenticate };
+	/* Many connections that mostly wait: small pools. */
+	struct http_listener_options agents = { .name = "agents",
+		.address = server->settings.agents_listen,
+		.routes = server->agent_routes,
+		.authenticate = fleet_authenticate,
+		.client_ca_pem = server->ca_pem,
+		.connections_max = 100000,
+		.memory_a_connection = 4096 };
+	uint16_t port = 0;
+	int rc = http_listen(server->core.http, &operators, identity->key_pem, identity->certificate_pem, &port, err);
+
+	if (rc < 0)
+		return rc;
+	server->url = url_of(server, operators.address, port);
+	rc = http_listen(server->core.http, &agents, identity->key_pem, identity->certificate_pem, &port, err);
+	if (rc < 0)
+		return rc;
+	server->agents_url = url_of(server, agents.address, port);
+	return server->url && server->agents_url ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
+static int start_engine(struct server *server, struct certctl_error *err)
+{
+	struct jobs_options options = { .db = server->core.db,
+		.worker = server->worker,
+		.threads = (unsigned)server->settings.job_workers,
+		.lease_s = server->settings.lease_seconds,
+		.steps = server->steps,
+		.runners = runners,
+		.woken = woken,
+		.context = &server->core };
+
+	return jobs_start(server, &options, &server->core.jobs, err);
+}
+
+static int start_serving(struct server *server, struct certctl_error *err)
+{
+	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http_workers };
+	struct fleet_server_identity identity = { 0 };
+	TALLOC_CTX *secrets = talloc_new(server);
+	int rc = fleet_server_identity(&server->core, secrets, server->ca_pem, &identity, err);
+
+	if (rc == 0)
+		rc = http_server_new(server, &options, &server->core.http, err);
+	if (rc == 0)
+		rc = start_engine(server, err);
+	if (rc == 0)
+		rc = listen_all(server, &identity, err);
+	talloc_free(secrets);
+	return rc;
+}
+
+/* --- In and out ------------------------------------------------------------------------------------------------------ */
+
+static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_key, struct certctl_error *err)
+{
+	char hostname[64] = "localhost";
+	int rc = settings_find_programs(server, &server->settings, err);
+
+	gethostname(hostname, sizeof(hostname) - 1);
+	server->worker = talloc_asprintf(server, "server/%s/%d", hostname, (int)getpid());
+	server->core.settings = &server->settings;
+	collect_features(server);
+	if (rc == 0)
+		rc = open_state(server, err);
+	if (rc == 0)
+		rc = open_database(server, err);
+	if (rc == 0)
+		rc = open_connectors(server, err);
+	if (rc == 0)
+		rc = fleet_ca_open(&server->core, server, &server->ca_pem, err);
+	if (rc == 0)
+		rc = write_ca(server, err);
+	if (rc == 0)
+		rc = access_setup(server->core.db, server->settings.state_dir, ADMIN_KEY, mem, ret_admin_key, err);
+	return rc < 0 ? rc : start_serving(server, err);
+}
+
+int server_start(TALLOC_CTX *mem, const struct settings *settings, struct server **ret, const char **ret_admin_key,
+	struct certctl_error *err)
+{
+	struct server *server = talloc_zero(mem, struct server);
+
+	if (!server)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	server->settings = *settings;
+	server->lock_fd = -1;
+	int rc = start(server, mem, ret_admin_key, err);
+
+	if (rc < 0) {
+		server_stop(server);
+		return rc;
+	}
+	*ret = server;
+	return 0;
+}
+
+void server_stop(struct server *server)
+{
+	struct certctl_error err = { 0 };
+
+	/* Who asks first, then who works, then what they work with. */
+	if (server->core.http)
+		http_server_stop(server->core.http);
+	TALLOC_FREE(server->core.jobs);
+	TALLOC_FREE(server->core.http);
+	TALLOC_FREE(server->core.connectors);
+	TALLOC_FREE(server->core.db);
+	if (server->cluster && db_cluster_stop(server->cluster, &err) < 0)
+		certctl_log_error(CERTCTL_LOG_ERROR, "database.stop_failed", &err, NULL);
+	if (server->lock_fd >= 0)
+		close(server->lock_fd);
+	talloc_free(server);
+}
+
+const char *server_url(const struct server *server)
+{
+	return server->url;
+}
+
+const char *server_agents_url(const struct server *server)
+{
+	return server->agents_url;
+}
+
+const char *server_ca_file(const struct server *server)
+{
+	return server->ca_file;
+}
+
+const char *server_admin_key_file(const struct server *server)
+{
+	return server->admin_key_file;
+}

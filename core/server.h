@@ -1,0 +1,26 @@
+/** The control plane as a whole: everything up in order, everything down in the other. */
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
+
+#include "core/platform/config/settings.h"
+
+struct server;
+
+/**
+ * Start it: database, migrations, connectors, listeners, job engine.  SIGTERM and SIGINT must be blocked by the caller.
+ * @param ret_admin_key  the key of the very first start, to be shown once; NULL later.  On `mem`
+ */
+int server_start(TALLOC_CTX *mem, const struct settings *settings, struct server **ret, const char **ret_admin_key,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** "https://127.0.0.1:8443", for operators and for agents. */
+const char *server_url(const struct server *server);
+const char *server_agents_url(const struct server *server);
+/** Where the CA of our own certificate and the admin key are. */
+const char *server_ca_file(const struct server *server);
+const char *server_admin_key_file(const struct server *server);
+
+/** Stop and free it; the private database too. */
+void server_stop(struct server *server);
+
+#endif
