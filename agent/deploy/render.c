@@ -181,7 +181,7 @@ int deploy_render(TALLOC_CTX *mem, const struct deploy_material *material, const
 	struct certctl_error *err)
 {
 	struct certctl_secret out = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (!file->parts || !file->parts[0])
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: nothing is to be in it", file->path);
@@ -193,6 +193,7 @@ int deploy_render(TALLOC_CTX *mem, const struct deploy_material *material, const
 		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s: encoding %u is unknown", file->path,
 			file->encoding);
 
+	rc = append(mem, &out, "", 0, err); /* a chain may be empty, and so may the file be */
 	for (const struct certctl_part *const *part = file->parts; rc == 0 && *part; part++)
 		rc = append_part(mem, material, file, *part, real_path, arg, &out, err);
 	if (rc == 0)

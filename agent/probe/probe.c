@@ -173,8 +173,7 @@ static int look(const struct certctl_probe *probe, const char *const *fingerprin
 
 	if (rc == 0 && is_one_of(ret->fingerprint_sha256, fingerprints))
 		return 0;
-	/* A last look that is cut off says less than the one before it. */
-	if (rc == 0 || (rc == CERTCTL_E_TIMEOUT && ret->fingerprint_sha256[0]))
+	if (rc == 0)
 		return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "%s:%u serves %.16s..., not %.16s...", probe->address,
 			probe->port, ret->fingerprint_sha256, fingerprints[0] ? fingerprints[0] : "-");
 	return certctl_error_prefix(err, "%s:%u", probe->address, probe->port);
@@ -184,6 +183,7 @@ int certctl_probe_until(const struct certctl_probe *probe, const char *const *fi
 	struct certctl_served *ret, struct certctl_error *err)
 {
 	int64_t wait_ms = PAUSE_MIN_MS, agreed_since_ms = 0;
+	struct certctl_error before = { 0 };
 
 	*ret = (struct certctl_served){ 0 };
 	for (;;) {
@@ -200,6 +200,12 @@ int certctl_probe_until(const struct certctl_probe *probe, const char *const *fi
 			pause_ms(SETTLE_STEP_MS);
 			continue;
 		}
+		/* A last look that was cut off says less than the one before it. */
+		if (rc == CERTCTL_E_TIMEOUT && now_ms >= deadline_ms && before.code) {
+			*err = before;
+			return err->code;
+		}
+		before = *err;
 		agreed_since_ms = 0;
 		if (now_ms >= deadline_ms)
 			return rc;

@@ -25,7 +25,8 @@ struct identity {
 	char *pem;
 };
 
-static inline struct identity make_identity(const struct identity *issuer, const char *common_name, bool is_ca)
+static inline struct identity make_identity_of(enum certctl_key_type type, const struct identity *issuer,
+	const char *common_name, bool is_ca)
 {
 	static const struct certctl_name name = { .type = CERTCTL_NAME_DNS, .text = FIXTURE_NAME };
 	static const struct certctl_name *const names[] = { &name, NULL };
@@ -47,7 +48,7 @@ static inline struct identity make_identity(const struct identity *issuer, const
 	struct certctl_bytes tbs, der;
 
 	ASSERT_OK(certctl_serial_make(serial, &err), err);
-	ASSERT_OK(certctl_key_generate(test_mem(), CERTCTL_ECDSA_P256, &made.key, &err), err);
+	ASSERT_OK(certctl_key_generate(test_mem(), type, &made.key, &err), err);
 	ASSERT_OK(certctl_key_public(test_mem(), made.key, &template_.public_key, &err), err);
 	by.certificate = issuer ? issuer->certificate : NULL;
 	by.key = issuer ? issuer->key : made.key;
@@ -56,6 +57,11 @@ static inline struct identity make_identity(const struct identity *issuer, const
 	made.pem = certctl_pem_encode(test_mem(), "CERTIFICATE", der.data, der.len);
 	ASSERT_OK(certctl_certificate_read(test_mem(), made.pem, strlen(made.pem), &made.certificate, &err), err);
 	return made;
+}
+
+static inline struct identity make_identity(const struct identity *issuer, const char *common_name, bool is_ca)
+{
+	return make_identity_of(CERTCTL_ECDSA_P256, issuer, common_name, is_ca);
 }
 
 /** A new leaf under a new chain, as a bundle. */

@@ -47,6 +47,24 @@ static void parts_stand_in_the_order_of_the_plan(void)
 	ASSERT_TEXT((const char *)content.data, expected);
 }
 
+static void a_chain_may_be_empty(void)
+{
+	const struct certctl_part *const parts[] = { &chain, NULL };
+	struct pair *pair = make_pair();
+	struct identity alone = make_identity(NULL, FIXTURE_NAME, false);
+	struct deploy_material material;
+	struct certctl_secret content = { 0 };
+
+	pair->bundle.leaf_pem = alone.pem;
+	pair->bundle.chain_pem = "";
+	pair->bundle.fingerprint_sha256 = NULL;
+	pair->leaf.key = alone.key;
+	material = material_of(pair);
+	ASSERT_OK(render(&material, CERTCTL_FILE_PEM, parts, &content), err);
+	CU_ASSERT_PTR_NOT_NULL(content.data);
+	CU_ASSERT_EQUAL(content.len, 0);
+}
+
 static void keys_come_in_both_pem_forms(void)
 {
 	const struct certctl_part *const parts[] = { &key, NULL };
@@ -141,6 +159,7 @@ static void the_hash_tells_every_difference(void)
 
 const struct test tests[] = {
 	TEST(parts_stand_in_the_order_of_the_plan),
+	TEST(a_chain_may_be_empty),
 	TEST(keys_come_in_both_pem_forms),
 	TEST(der_holds_one_part),
 	TEST(what_makes_no_sense_is_refused),
