@@ -15,9 +15,10 @@ extern "C" {
 
 /** Which addresses may be reached.  Every resolved address is checked and the checked address is the one connected to. */
 struct certctl_egress {
-	bool allow_private;            /* RFC 1918, ULA, loopback, link-local: for connectors configured by file */
-	bool allow_plain_http;         /* otherwise https only */
-	const char *const *allow_nets; /* CIDR exceptions ("10.1.0.0/16"), NULL-terminated; may be NULL */
+	bool allow_private;    /* RFC 1918, ULA, loopback, link-local: for connectors configured by file; still no
+					  multicast and no cloud metadata service */
+	bool allow_plain_http; /* otherwise https only */
+	const char *const *allow_nets; /* CIDR exceptions of any kind ("10.1.0.0/16"), NULL-terminated; may be NULL */
 };
 
 struct certctl_http_options {
@@ -36,13 +37,15 @@ CERTCTL_API int certctl_http_client_new(TALLOC_CTX *mem, const struct certctl_ht
 struct certctl_http_request {
 	const char *method; /* NULL: GET, or POST with a body */
 	const char *url;
-	const char *const *headers;          /* "Name: value", NULL-terminated; CR, LF and NUL are refused */
+	const char *const
+		*headers; /* "Name: value", NULL-terminated; control characters are refused, and what frames the
+				       message: Host, Content-Length, Transfer-Encoding, Connection, Expect, Upgrade, TE, Trailer */
 	const struct certctl_secret *bearer; /* sent as Authorization: Bearer */
 	const void *body;
 	size_t body_len;
-	int32_t timeout_s;   /* whole exchange; 0: 30 */
-	size_t response_max; /* 0: 1 MiB; more is LIMIT */
-	bool (*is_cancelled)(void *arg);
+	int32_t timeout_s;               /* whole exchange; 0: 30 */
+	size_t response_max;             /* 0: 1 MiB; more is LIMIT */
+	bool (*is_cancelled)(void *arg); /* asked at least once a second, on the caller's thread; may be NULL */
 	void *arg;
 };
 

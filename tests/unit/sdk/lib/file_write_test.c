@@ -303,6 +303,32 @@ static void a_killed_creator_leaves_nothing_or_all_under_the_name(void)
 	CU_ASSERT_TRUE(kills > 10 && saw_new > 1);
 }
 
+static int link_to_new(int dir_fd)
+{
+	return certctl_link_replace(dir_fd, "link", "new", NULL);
+}
+
+static void a_killed_linker_leaves_the_old_or_the_new_link(void)
+{
+	CERTCTL_AUTO_CLOSE int dir_fd = open_temporary_dir();
+	struct certctl_error err;
+	int kills = 0, saw_old = 0, saw_new = 0;
+	bool killed = true;
+
+	while (killed) {
+		char target[10] = "";
+
+		ASSERT_OK(certctl_link_replace(dir_fd, "link", "old", &err), err);
+		CU_ASSERT_EQUAL(count_entries(dir_fd), 1);
+		killed = kill_at_call(++kills, link_to_new, dir_fd);
+		CU_ASSERT_EQUAL(readlinkat(dir_fd, "link", target, sizeof(target) - 1), 3);
+		saw_old += strcmp(target, "old") == 0;
+		saw_new += strcmp(target, "new") == 0;
+	}
+	CU_ASSERT_EQUAL(saw_old + saw_new, kills);
+	CU_ASSERT_TRUE(saw_old > 2 && saw_new > 1);
+}
+
 /* Two processes write one name at once, with content of their own; a reader sees one whole content or the other. */
 static void writers_of_one_name_take_turns(void)
 {
@@ -353,6 +379,7 @@ const struct test tests[] = {
 	TEST(a_full_disk_leaves_the_old_content_and_nothing_else),
 	TEST(a_killed_writer_leaves_old_or_new_content),
 	TEST(a_killed_creator_leaves_nothing_or_all_under_the_name),
+	TEST(a_killed_linker_leaves_the_old_or_the_new_link),
 	TEST(writers_of_one_name_take_turns),
 	{ 0 },
 };
