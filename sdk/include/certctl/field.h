@@ -38,7 +38,7 @@ enum certctl_field_type {
 	CERTCTL_PATH,      /* const char *: absolute, without "." and ".." parts; path_access says what happens to it */
 	CERTCTL_EMAIL,     /* const char *: one address, RFC 5321 mailbox */
 	CERTCTL_ENUM,      /* int: the value of one of `choices` */
-	CERTCTL_SECRET,    /* struct certctl_secret: literal or a reference that the reader resolves */
+	CERTCTL_SECRET,    /* struct certctl_secret: literal, "base64:..." for bytes, or a reference that the reader resolves */
 	CERTCTL_LIST,      /* struct certctl_list: of item_type; min and max bound the count */
 	CERTCTL_OBJECT,    /* a struct of nested_size described by `nested` */
 	CERTCTL_TIME,      /* struct certctl_time: RFC 3339 */
@@ -76,7 +76,7 @@ struct certctl_field {
 	bool advanced;        /* left out of the short help and of sample files */
 	uint32_t path_access; /* enum certctl_path_access */
 	const char *fallback; /* the default, as it would be written; NULL: zero, empty */
-	int64_t min, max;     /* both 0: the type's own bounds */
+	int64_t min, max;     /* both 0: the type's own bounds; min alone: nothing above it */
 	const struct certctl_choice *choices;
 	const struct certctl_field *nested; /* of an OBJECT, or of a LIST of OBJECT */
 	size_t nested_size;
@@ -138,6 +138,8 @@ struct certctl_field_reading {
 /**
  * Fill `config` (zeroed, or current values when is_partial) from a JSON object.  Unknown members, wrong types, values
  * out of bounds and missing required members are refused: INVALID, "issuers.corp.timeout_s: 1..600 expected, got 0".
+ * An optional object that is absent gets its members' defaults and none of them is asked for.  null stands for absent.
+ * The mask "***" is refused as a secret.
  * @param row_size  sizeof(struct certctl_field) where the table was compiled
  * @param mem       owns every string and list put into `config`; secrets are wiped with it
  * @return 0, or the first problem; `config` is unchanged then when is_partial, undefined otherwise
@@ -154,7 +156,7 @@ enum certctl_field_show {
 	CERTCTL_SHOW_MASKED = 1, /* secrets that are set print as "***" */
 	CERTCTL_SHOW_SECRETS,    /* as they are; for the pipe to the plugin's own process alone */
 };
-/** The struct as a JSON object; unset texts and times are null.  NULL when out of memory.  Caller json_decref()s. */
+/** The struct as a JSON object that reads back as the same struct; what is unset is null.  NULL when out of memory.  Caller json_decref()s. */
 CERTCTL_API json_t *certctl_fields_to_json(const struct certctl_field *fields, size_t row_size, const void *config,
 	enum certctl_field_show show);
 /** A document as it was written, with every secret member masked; unknown members are kept out. */
