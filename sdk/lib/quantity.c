@@ -112,8 +112,8 @@ const char *certctl_duration_format(int64_t seconds, char text[CERTCTL_TIME_TEXT
 	snprintf(text, CERTCTL_TIME_TEXT, "0s");
 	for (; left > 0; unit++)
 		if (left >= unit->factor) {
-			len += (size_t)snprintf(
-				text + len, CERTCTL_TIME_TEXT - len, "%" PRIu64 "%s", left / unit->factor, unit->name);
+			len += (size_t)snprintf(text + len, CERTCTL_TIME_TEXT - len, "%" PRIu64 "%s",
+				left / unit->factor, unit->name);
 			left %= unit->factor;
 		}
 	return text;

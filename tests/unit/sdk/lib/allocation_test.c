@@ -105,8 +105,8 @@ static int try_sample(TALLOC_CTX *mem, struct certctl_error *err)
 
 static int try_names(TALLOC_CTX *mem, struct certctl_error *err)
 {
-	static const char *const texts[] = { "*.b\xc3\xbc"
-					     "cher.example",
+	static const char *const texts[] = { ("*.b\xc3\xbc"
+					      "cher.example"),
 		"a@b\xc3\xbc.de", "https://[::1]:8443/x?y", "192.0.2.1" };
 	struct certctl_name name;
 	struct certctl_url url;

@@ -25,8 +25,8 @@ static void read_text(const char *text, struct config *config)
 static const char *const documents[] = {
 	"{\"name\":\"corp\"}",
 	"{\"name\":\"corp\",\"tls\":{\"cert\":\"/c\",\"key\":\"k\"},\"count\":1,\"modes\":[\"fast\"],\"probes\":[{\"address\":\"a\"}]}",
-	"{\"name\":\"corp\",\"token\":\"base64:AP8=\",\"secrets\":[\"a\",\"base64:YmFzZTY0Og==\",\"base64:Kioq\"],\"cache\":0,"
-	"\"verify\":false}",
+	("{\"name\":\"corp\",\"token\":\"base64:AP8=\",\"secrets\":[\"a\",\"base64:YmFzZTY0Og==\",\"base64:Kioq\"],\"cache\":0,"
+	 "\"verify\":false}"),
 	"{\"name\":\"corp\",\"since\":\"2026-11-23T14:05:00Z\",\"url\":\"https://a\",\"lifetime\":3601,\"ports\":[1]}",
 };
 

@@ -83,9 +83,11 @@ static void levels_filter(void)
 	certctl_log(CERTCTL_LOG_NOTICE, "heard", NULL);
 	CU_ASSERT_EQUAL(records, 1);
 	CU_ASSERT(certctl_log_enabled(CERTCTL_LOG_ERROR) && !certctl_log_enabled(CERTCTL_LOG_DEBUG));
-	for (int level = CERTCTL_LOG_ERROR; level <= CERTCTL_LOG_DEBUG; level++)
-		CU_ASSERT_EQUAL(certctl_log_level_from_name(certctl_log_level_name((enum certctl_log_level)level)),
-			level);
+	for (int level = CERTCTL_LOG_ERROR; level <= CERTCTL_LOG_DEBUG; level++) {
+		const char *name = certctl_log_level_name((enum certctl_log_level)level);
+
+		CU_ASSERT_EQUAL((int)certctl_log_level_from_name(name), level);
+	}
 	CU_ASSERT_EQUAL(certctl_log_level_from_name("loud"), 0);
 	CU_ASSERT_EQUAL(certctl_log_level_from_name(NULL), 0);
 }
