@@ -18,11 +18,11 @@ struct certctl_command {
 	const char *const *environment; /* more "NAME=value" rows but PATH, at most 64, NULL-terminated; may be NULL */
 	const void *input;              /* for standard input; NULL: /dev/null */
 	size_t input_len;
-	int32_t timeout_s;      /* 0: 60 */
-	uint32_t output_max;    /* 0: 64 KiB of standard output and error together; more is read and dropped */
+	int32_t timeout_s;   /* 0: 60 */
+	uint32_t output_max; /* 0: 64 KiB of standard output and error together; more is read and dropped */
 	bool leave_descendants; /* false: what the command leaves running in its group is killed; true: it stays, but what it
 				   still writes to the command's output meets SIGPIPE */
-	const char *directory;  /* working directory; NULL: / */
+	const char *directory; /* working directory; NULL: / */
 };
 
 struct certctl_command_result {

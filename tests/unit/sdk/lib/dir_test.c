@@ -88,8 +88,10 @@ static void a_message_shows_no_control_characters(void)
 	struct certctl_error err;
 	int fd = -1;
 
-	ASSERT_FAILS(certctl_dir_open("/no/\033[2Jsuch\n", &fd, &err), CERTCTL_E_NOT_FOUND, "/no/?[2Jsuch?: No such", err);
-	ASSERT_FAILS(certctl_open_below(AT_FDCWD, "no\r/../x", O_RDONLY, 0, &fd, &err), CERTCTL_E_INVALID, "no?/../x: ", err);
+	ASSERT_FAILS(certctl_dir_open("/no/\033[2Jsuch\n", &fd, &err), CERTCTL_E_NOT_FOUND, "/no/?[2Jsuch?: No such",
+		err);
+	ASSERT_FAILS(certctl_open_below(AT_FDCWD, "no\r/../x", O_RDONLY, 0, &fd, &err), CERTCTL_E_INVALID,
+		"no?/../x: ", err);
 }
 
 static void names_that_lead_out_are_refused(void)
