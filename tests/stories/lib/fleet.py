@@ -3,6 +3,7 @@ import json
 import os
 import pwd
 import shutil
+from urllib.parse import urlsplit
 
 from .client import Client
 from .processes import Process, eventually
@@ -23,16 +24,18 @@ class ControlPlane:
         self.folder = os.path.join(folder, "control")
         self.state = os.path.join(self.folder, "state")
         self.process = None
-        self.url = self.agents_url = self.ca_file = self.api = None
+        self.url = self.agents_url = "https://127.0.0.1:0"
+        self.ca_file = self.api = None
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o711)  # the database runs as a user of its own
 
     def start(self):
+        """The first time on free ports; later on the same, so that agents find it again."""
         ready = os.path.join(self.folder, "ready.json")
         if os.path.exists(ready):
             os.unlink(ready)
-        self.process = Process("certctld", [program("certctld"), "dev", "--dir", self.state, "--listen", "127.0.0.1:0",
-                                            "--agents-listen", "127.0.0.1:0", "--ready-file", ready],
+        self.process = Process("certctld", [program("certctld"), "dev", "--dir", self.state, "--listen", urlsplit(self.url).netloc,
+                                            "--agents-listen", urlsplit(self.agents_url).netloc, "--ready-file", ready],
                                os.path.join(self.folder, "certctld.log"))
         self._await(ready)
         return self.process

@@ -43,3 +43,10 @@ def self_signed(name, certificate_file, key_file):
     """What a server has before certctl comes."""
     run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
          "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", key_file, "-out", certificate_file])
+
+
+def private_scalar(key_file):
+    """The secret number of an EC key, as octets without leading zeros: what must be found nowhere else."""
+    text = run(["openssl", "pkey", "-in", key_file, "-noout", "-text"])
+    digits = re.search(r"priv:\s*([0-9a-f:\s]+?)\s*pub:", text).group(1)
+    return bytes.fromhex(re.sub(r"[:\s]", "", digits)).lstrip(b"\0")
