@@ -3,9 +3,18 @@
 
 #include <sdk/host/connector.h>
 
+#define STEP_S 60 /* where the plan says nothing */
+
+static struct certctl_call call_of(int32_t timeout_s)
+{
+	return (struct certctl_call){ .timeout_ms = (timeout_s > 0 ? timeout_s : STEP_S) * INT64_C(1000) };
+}
+
 static int validate_by_plugin(const struct certctl_deploy_task *task, struct certctl_error *err)
 {
-	return certctl_target_validate(task->target, task->bundle, task->plan, NULL, err);
+	const struct certctl_call call = call_of(task->plan->validate_timeout_s);
+
+	return certctl_target_validate(task->target, task->bundle, task->plan, &call, err);
 }
 
 static int activate_by_plugin(const struct certctl_deploy_task *const *tasks, struct certctl_error *err)
@@ -28,7 +37,8 @@ static int activate_by_plugin(const struct certctl_deploy_task *const *tasks, st
 		bundles[i] = tasks[i]->bundle;
 		plans[i] = tasks[i]->plan;
 	}
-	int rc = certctl_target_activate(tasks[0]->target, bundles, plans, NULL, err);
+	const struct certctl_call call = call_of(tasks[0]->plan->activate_timeout_s);
+	int rc = certctl_target_activate(tasks[0]->target, bundles, plans, &call, err);
 
 	talloc_free(bundles);
 	return rc;

@@ -143,7 +143,7 @@ int deploy_binding_write(const struct certctl_deployer *deployer, const char *bi
 	char name[NAME_MAX + 1];
 
 	name_record(binding, name);
-	return deploy_record_write(deployer->bindings_fd, name, deploy_binding_fields, record, err);
+	return deploy_record_write(deployer->bindings_fd, name, deploy_binding_fields, record, sizeof(*record), err);
 }
 
 int deploy_quarantine(const struct certctl_deployer *deployer, int from_fd, const char *name,

@@ -27,7 +27,7 @@ int deploy_journal_begin(int journal_fd, const struct deploy_entry *entry, struc
 	char name[NAME_MAX + 1];
 
 	name_entry(entry->id, DEPLOY_STAGING, name);
-	return deploy_record_write(journal_fd, name, deploy_entry_fields, entry, err);
+	return deploy_record_write(journal_fd, name, deploy_entry_fields, entry, sizeof(*entry), err);
 }
 
 int deploy_journal_advance(int journal_fd, const char *id, enum deploy_phase from, enum deploy_phase to,

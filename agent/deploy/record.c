@@ -83,23 +83,6 @@ const struct certctl_field deploy_binding_fields[] = {
 	{ 0 },
 };
 
-int deploy_record_write(int dir_fd, const char *name, const struct certctl_field *fields, const void *record,
-	struct certctl_error *err)
-{
-	static const struct certctl_file_attributes private = { .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	CERTCTL_AUTO(json_decref)
-	json_t *json = certctl_fields_to_json(fields, sizeof(*fields), record, CERTCTL_SHOW_MASKED);
-	size_t len = 0;
-	char *text = json ? certctl_json_text(NULL, json, &len) : NULL;
-
-	if (!text)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: out of memory", name);
-	int rc = certctl_file_replace(dir_fd, name, text, len, &private, err);
-
-	talloc_free(text);
-	return rc;
-}
-
 /* An unset text is written as null; absent and null mean the same when it is read. */
 static void drop_nulls(json_t *value)
 {
@@ -118,21 +101,45 @@ static void drop_nulls(json_t *value)
 	json_array_foreach(value, i, member) drop_nulls(member);
 }
 
+static int parse(TALLOC_CTX *mem, const char *name, const struct certctl_field *fields, json_t *json, void *record,
+	struct certctl_error *err)
+{
+	const struct certctl_field_reading how = { .path = name };
+
+	drop_nulls(json);
+	return certctl_fields_parse(mem, fields, sizeof(*fields), json, &how, record, err);
+}
+
+int deploy_record_write(int dir_fd, const char *name, const struct certctl_field *fields, const void *record,
+	size_t size, struct certctl_error *err)
+{
+	static const struct certctl_file_attributes private = { .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	CERTCTL_AUTO(json_decref)
+	json_t *json = certctl_fields_to_json(fields, sizeof(*fields), record, CERTCTL_SHOW_MASKED);
+	TALLOC_CTX *mem = talloc_new(NULL);
+	void *again = talloc_zero_size(mem, size);
+	size_t len = 0;
+	char *text = json ? certctl_json_text(mem, json, &len) : NULL;
+	int rc = text && again ? parse(mem, name, fields, json, again, err)
+			       : certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: out of memory", name);
+
+	if (rc == 0)
+		rc = certctl_file_replace(dir_fd, name, text, len, &private, err);
+	talloc_free(mem);
+	return rc;
+}
+
 int deploy_record_read(TALLOC_CTX *mem, int dir_fd, const char *name, const struct certctl_field *fields, void *record,
 	struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *json = NULL;
-	const struct certctl_field_reading how = { .path = name };
 	char *text = NULL;
 	size_t len = 0;
 	int rc = certctl_file_read(mem, dir_fd, name, RECORD_MAX_BYTES, &text, &len, err);
 
 	if (rc == 0)
 		rc = certctl_json_parse(text, len, NULL, &json, err);
-	if (rc < 0)
-		return rc;
-	drop_nulls(json);
-	return certctl_fields_parse(mem, fields, sizeof(*fields), json, &how, record, err);
+	return rc == 0 ? parse(mem, name, fields, json, record, err) : rc;
 }
 
 const char *const *deploy_argv(TALLOC_CTX *mem, const struct certctl_list *list)

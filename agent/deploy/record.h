@@ -67,9 +67,12 @@ extern const struct certctl_field deploy_binding_fields[];
 #define deploy_probes(owner) ((struct deploy_probe *)(owner)->probes.items)
 #define deploy_olds(owner)   ((struct deploy_old *)(owner)->old.items)
 
-/** A record as durable file `name` in `dir_fd`, old or new whatever happens. */
+/**
+ * A record of `size` bytes as durable file `name` in `dir_fd`, old or new whatever happens.
+ * INVALID: it could not be read again (a control character in an argument), so it is not written.
+ */
 int deploy_record_write(int dir_fd, const char *name, const struct certctl_field *fields, const void *record,
-	struct certctl_error *err) CERTCTL_CHECKED;
+	size_t size, struct certctl_error *err) CERTCTL_CHECKED;
 /** NOT_FOUND; INVALID when the text is no such record. */
 int deploy_record_read(TALLOC_CTX *mem, int dir_fd, const char *name, const struct certctl_field *fields, void *record,
 	struct certctl_error *err) CERTCTL_CHECKED;

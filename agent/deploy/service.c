@@ -10,7 +10,9 @@
 #include <certctl/exec.h>
 #include <certctl/time.h>
 #include <string.h>
+#include <time.h>
 
+#define ASK_AGAIN_MS     100
 #define LOOK_ONCE_MS     2000
 #define LOOK_AT_LEAST_MS 2000 /* each gets a fair look, however long those before it took */
 
@@ -28,9 +30,9 @@ static const char *last_line(char *output)
 	return line ? line + 1 : output;
 }
 
-/* Run an argument vector; `ret_detail`, on `mem`, is what it said, also when it failed. */
-static int run(TALLOC_CTX *mem, const char *step, const struct certctl_list *list, int64_t timeout_s,
-	bool leave_descendants, const char **ret_detail, struct certctl_error *err)
+/* Run an argument vector; `ret_detail`, on `mem`, is what it said, also when it failed, which is `failure`. */
+static int run(TALLOC_CTX *mem, const char *step, enum certctl_code failure, const struct certctl_list *list,
+	int64_t timeout_s, bool leave_descendants, const char **ret_detail, struct certctl_error *err)
 {
 	struct certctl_command command = {
 		.argv = deploy_argv(mem, list), .timeout_s = (int32_t)timeout_s, .leave_descendants = leave_descendants
@@ -46,10 +48,9 @@ static int run(TALLOC_CTX *mem, const char *step, const struct certctl_list *lis
 	if (rc < 0)
 		return certctl_error_prefix(err, "%s", step);
 	if (result.signal)
-		return certctl_fail(err, CERTCTL_E_DENIED, "%s: %s: ended by signal %d", step, command.argv[0],
-			result.signal);
+		return certctl_fail(err, failure, "%s: %s: ended by signal %d", step, command.argv[0], result.signal);
 	if (result.exit_code != 0)
-		return certctl_fail(err, CERTCTL_E_DENIED, "%s: exit code %d: %s", step, result.exit_code,
+		return certctl_fail(err, failure, "%s: exit code %d: %s", step, result.exit_code,
 			last_line(result.output));
 	return 0;
 }
@@ -72,8 +73,8 @@ int deploy_validate(struct transaction *transaction, struct certctl_error *err)
 	if (by_plugin->validate)
 		rc = by_plugin->validate(transaction->task, err);
 	else if (entry->validate.count)
-		rc = run(transaction->work, "validate", &entry->validate, entry->validate_timeout_s, false, &detail,
-			err);
+		rc = run(transaction->work, "validate", CERTCTL_E_DENIED, &entry->validate, entry->validate_timeout_s,
+			false, &detail, err);
 	else
 		return 0;
 	deploy_report_step(transaction->mem, transaction->report, "validate", rc == 0, began_ms,
@@ -130,7 +131,8 @@ static bool activate_group(struct transaction *const *group, size_t count, const
 	if (operations_of(group[0])->activate)
 		rc = activate_by_plugin(group, count, &why);
 	else if (entry->activate.count)
-		rc = run(group[0]->work, step, &entry->activate, entry->activate_timeout_s, true, &detail, &why);
+		rc = run(group[0]->work, step, CERTCTL_E_UNAVAILABLE, &entry->activate, entry->activate_timeout_s, true,
+			&detail, &why);
 	else
 		return true;
 	if (rc < 0 && !detail[0])
@@ -189,19 +191,34 @@ static void remember_seen(struct transaction *transaction, const char *fingerpri
 		transaction->report->served_fingerprint = talloc_strdup(transaction->mem, fingerprint);
 }
 
-static int ask_plugin(struct transaction *transaction, const char *const *fingerprints, struct certctl_error *err)
+static bool is_one_of(const char *seen, const char *const *fingerprints)
 {
-	const char *seen = NULL;
-	int rc = operations_of(transaction)->served(transaction->task, transaction->work, &seen, err);
-
-	if (rc < 0)
-		return rc;
-	remember_seen(transaction, seen ? seen : "");
 	for (; seen && *fingerprints; fingerprints++)
 		if (strcmp(seen, *fingerprints) == 0)
+			return true;
+	return false;
+}
+
+/* The plugin's own look, until it says one of these or the time is up. */
+static int ask_plugin(struct transaction *transaction, const char *const *fingerprints, int64_t deadline_ms,
+	struct certctl_error *err)
+{
+	static const struct timespec pause = { .tv_nsec = ASK_AGAIN_MS * 1000000 };
+
+	for (;;) {
+		const char *seen = NULL;
+		int rc = operations_of(transaction)->served(transaction->task, transaction->work, &seen, err);
+
+		remember_seen(transaction, rc == 0 && seen ? seen : "");
+		if (rc == 0 && is_one_of(seen, fingerprints))
 			return 0;
-	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "the server says that it serves %.16s...",
-		seen ? seen : "nothing");
+		if (rc == 0)
+			rc = certctl_fail(err, CERTCTL_E_UNAVAILABLE, "the server says that it serves %.16s...",
+				seen ? seen : "nothing");
+		if (certctl_monotonic_ms() >= deadline_ms)
+			return rc;
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int look(struct transaction *transaction, const struct deploy_probe *row, const char *const *fingerprints,
@@ -226,7 +243,7 @@ int deploy_look_for_new(struct transaction *transaction, int64_t deadline_ms, st
 	int rc = 0;
 
 	if (by_plugin)
-		rc = ask_plugin(transaction, fingerprints, err);
+		rc = ask_plugin(transaction, fingerprints, deadline_ms, err);
 	for (size_t i = 0; !by_plugin && rc == 0 && i < entry->probes.count; i++)
 		rc = look(transaction, &deploy_probes(entry)[i], fingerprints, deadline_ms, err);
 	if (!by_plugin && entry->probes.count == 0)
@@ -240,13 +257,14 @@ int deploy_look_for_new(struct transaction *transaction, int64_t deadline_ms, st
 }
 
 /* What was served, or, from a server that had missed a reload, what was in place. */
-static int look_for_old_by_plugin(struct transaction *transaction, bool *ret_is_known, struct certctl_error *err)
+static int look_for_old_by_plugin(struct transaction *transaction, int64_t deadline_ms, bool *ret_is_known,
+	struct certctl_error *err)
 {
 	const char *const fingerprints[] = { transaction->served_before, transaction->entry.previous_fingerprint,
 		NULL };
 
 	*ret_is_known = transaction->served_before != NULL;
-	return *ret_is_known ? ask_plugin(transaction, fingerprints, err) : 0;
+	return *ret_is_known ? ask_plugin(transaction, fingerprints, deadline_ms, err) : 0;
 }
 
 int deploy_look_for_old(struct transaction *transaction, int64_t deadline_ms, bool *ret_is_known,
@@ -256,7 +274,7 @@ int deploy_look_for_old(struct transaction *transaction, int64_t deadline_ms, bo
 	int rc = 0;
 
 	if (operations_of(transaction)->served)
-		return look_for_old_by_plugin(transaction, ret_is_known, err);
+		return look_for_old_by_plugin(transaction, deadline_ms, ret_is_known, err);
 	*ret_is_known = false;
 	for (size_t i = 0; rc == 0 && i < entry->probes.count; i++) {
 		const struct deploy_probe *probe = &deploy_probes(entry)[i];

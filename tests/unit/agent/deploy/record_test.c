@@ -114,6 +114,19 @@ static void an_entry_under_a_foreign_name_is_refused(void)
 	close(fd);
 }
 
+static void what_could_not_be_read_again_is_not_written(void)
+{
+	static const char *bad[] = { "/bin/echo", "two\nlines" };
+	char *path;
+	int fd = journal_fd(&path);
+	struct deploy_entry entry = sample();
+
+	entry.activate = (struct certctl_list){ 2, bad };
+	ASSERT_FAILS(deploy_journal_begin(fd, &entry, &err), CERTCTL_E_INVALID, "activate", err);
+	CU_ASSERT_FALSE(is_there(path_in(path, "job-1.staging")));
+	close(fd);
+}
+
 static void what_killed_writers_left_goes(void)
 {
 	char *path;
@@ -137,6 +150,7 @@ const struct test tests[] = {
 	TEST(an_entry_reads_back_in_every_phase),
 	TEST(an_entry_that_is_damaged_is_refused),
 	TEST(an_entry_under_a_foreign_name_is_refused),
+	TEST(what_could_not_be_read_again_is_not_written),
 	TEST(what_killed_writers_left_goes),
 	{ 0 },
 };

@@ -10,6 +10,7 @@ struct server {
 	const char *pending[2]; /* what an activation loads: the new one, or what was before */
 	unsigned activations;
 	bool refuses, stays_deaf;
+	unsigned lag; /* how often it still shows the old one after an activation */
 };
 
 static int validate(const struct certctl_deploy_task *task, struct certctl_error *error)
@@ -36,10 +37,12 @@ static int activate(const struct certctl_deploy_task *const *tasks, struct certc
 static int served(const struct certctl_deploy_task *task, TALLOC_CTX *mem, const char **ret,
 	struct certctl_error *error)
 {
-	const struct server *server = task->target;
+	struct server *server = task->target;
+	bool is_late = server->activations == 1 && server->lag > 0;
 
 	(void)error;
-	*ret = talloc_strdup(mem, server->served);
+	server->lag -= is_late;
+	*ret = talloc_strdup(mem, is_late ? server->pending[1] : server->served);
 	return 0;
 }
 
@@ -88,6 +91,7 @@ static struct scene *make_scene(struct pair *pair)
 	scene->rows[0] = &scene->files[0];
 	scene->rows[1] = &scene->files[1];
 	scene->plan.files = scene->rows;
+	scene->plan.probe_timeout_s = 1;
 	scene->task = (struct certctl_deploy_task){ .id = "job-1",
 		.binding = "bnd-1",
 		.bundle = &pair->bundle,
@@ -141,6 +145,15 @@ static void operations_stand_in_for_commands_and_probe(void)
 	scene->server.served = (char *)"somebody else's";
 	CU_ASSERT_EQUAL(deploy(scene)->outcome, CERTCTL_DEPLOY_COMPLETED);
 	CU_ASSERT_EQUAL(scene->server.activations, 2);
+}
+
+static void a_server_that_takes_its_time_is_asked_again(void)
+{
+	struct scene *scene = make_scene(make_pair());
+
+	scene->server.lag = 3;
+	CU_ASSERT_EQUAL(deploy(scene)->outcome, CERTCTL_DEPLOY_COMPLETED);
+	CU_ASSERT_EQUAL(scene->server.lag, 0);
 }
 
 static void a_refusal_of_the_plugin_puts_back(void)
@@ -254,6 +267,7 @@ static void no_key_is_left_in_the_report(void)
 
 const struct test tests[] = {
 	TEST(operations_stand_in_for_commands_and_probe),
+	TEST(a_server_that_takes_its_time_is_asked_again),
 	TEST(a_refusal_of_the_plugin_puts_back),
 	TEST(a_server_that_does_not_load_puts_back),
 	TEST(without_the_plugin_recovery_puts_the_files_back_and_says_so),
