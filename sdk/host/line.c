@@ -85,13 +85,18 @@ static int read_one(struct certctl_line *line, int64_t deadline_ms)
 {
 	struct certctl_error why = { 0 };
 	CERTCTL_AUTO(json_decref) json_t *frame = NULL;
+	bool waits = deadline_ms != CERTCTL_FRAME_NOW;
 
-	line->has_reader = true;
-	pthread_mutex_unlock(&line->lock);
+	if (waits) {
+		line->has_reader = true;
+		pthread_mutex_unlock(&line->lock);
+	}
 	int rc = certctl_frame_receive(&line->reader, deadline_ms, &frame, &why);
 
-	pthread_mutex_lock(&line->lock);
-	line->has_reader = false;
+	if (waits) {
+		pthread_mutex_lock(&line->lock);
+		line->has_reader = false;
+	}
 	if (rc == 0)
 		line->dispatch(line->arg, frame);
 	else if (rc != CERTCTL_E_TIMEOUT)

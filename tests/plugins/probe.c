@@ -129,7 +129,7 @@ static int try_environment(const char *unused)
 static int try_descriptors(const char *unused)
 {
 	(void)unused;
-	for (int fd = 4; fd < 256; fd++)
+	for (int fd = 6; fd < 256; fd++) /* the line and the two that idle threads sleep on are its own */
 		if (fcntl(fd, F_GETFD) >= 0)
 			return fd;
 	errno = EBADF;

@@ -124,6 +124,10 @@ static int ask(const struct certctl_host *host, const char *what, json_t *argume
 	if (rc == 0)
 		rc = certctl_line_wait(line, has_reply, call, call->deadline_ms, err);
 	reply = CERTCTL_TAKE(call->reply);
+	/* Whoever slept while we read has missed what came behind our reply. */
+	certctl_line_poll(line);
+	if (line->broken.code < 0)
+		serve_wake(call->server);
 	pthread_mutex_unlock(&line->lock);
 	pthread_mutex_unlock(&call->ask_lock);
 	if (rc < 0)

@@ -90,8 +90,11 @@ struct server {
 	struct instance instance;
 	int runner_fd; /* -1: this plugin runs no commands */
 	pthread_mutex_t runner_lock;
-	unsigned threads, idle, threads_max; /* under line.lock */
-	struct call *waiting, *running;      /* under line.lock */
+	int events_fd, wake_fd; /* where idle threads sleep: an epoll of the line and of an eventfd */
+	/* Under line.lock: */
+	unsigned threads, idle, threads_max;
+	struct call *waiting, *running;
+	bool is_reading; /* an idle thread takes frames in and will run what comes */
 };
 
 /** One call: what the plugin sees of its host, and what belongs to the call.  Its memory is its own talloc root. */
@@ -112,6 +115,8 @@ struct call {
 
 /** Answer calls until the parent closes the line. */
 void serve(struct server *server);
+/** With line.lock: wake one idle thread, to run what waits or to see that the line has ended. */
+void serve_wake(struct server *server);
 
 /** Fill call->api. */
 void host_api_init(struct call *call);

@@ -1,11 +1,15 @@
 /*
- * Calls in, results out.  The thread that reads a call runs it; another one, started when there is work for it, reads on.  Knows
- * nothing of kinds: operations are rows of a table.
+ * Calls in, results out.  Idle threads sleep on one edge-triggered epoll, so the kernel wakes exactly one for what comes, and that
+ * one runs it: no thread hands a call to another.  More threads start when there is work for them.  Knows nothing of kinds:
+ * operations are rows of a table.
  */
 #include "process.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 /* How long calls that still run are waited for once the parent has gone. */
 #define FAREWELL_MS 1000
@@ -67,6 +71,8 @@ static void dispatch(void *arg, json_t *frame)
 		while (*link)
 			link = &(*link)->next;
 		*link = call;
+		if (!server->is_reading)
+			serve_wake(server);
 	}
 	if (cancel && ((call = find_call(server->running, cancel)) || (call = find_call(server->waiting, cancel))))
 		atomic_store(&call->is_cancelled, true);
@@ -182,14 +188,16 @@ static void run_call(struct call *call)
 
 /* --- Threads ------------------------------------------------------------------------------------------------------ */
 
-static bool has_waiting(void *arg)
+void serve_wake(struct server *server)
 {
-	return ((struct server *)arg)->waiting != NULL;
+	/* The counter is never read: each write is an edge, and an edge wakes one.  It cannot fill up in a lifetime. */
+	if (eventfd_write(server->wake_fd, 1) < 0)
+		abort();
 }
 
 static void *work(void *arg);
 
-/* Somebody must read while this thread is in the plugin, unless all that may run do. */
+/* Somebody must listen while this thread is in the plugin, unless all that may run do. */
 static void start_thread(struct server *server)
 {
 	pthread_t thread;
@@ -201,35 +209,62 @@ static void start_thread(struct server *server)
 	server->threads++;
 }
 
+/* With line.lock, which is free meanwhile. */
+static void sleep_until_woken(struct server *server)
+{
+	struct epoll_event event;
+
+	server->idle++;
+	pthread_mutex_unlock(&server->line.lock);
+	if (epoll_wait(server->events_fd, &event, 1, -1) < 0 && errno != EINTR)
+		abort();
+	pthread_mutex_lock(&server->line.lock);
+	server->idle--;
+	server->is_reading = true;
+	certctl_line_poll(&server->line);
+	server->is_reading = false;
+}
+
+/* With line.lock, which is free while the plugin runs. */
+static void run_first(struct server *server)
+{
+	struct call *call = server->waiting, **link = &server->running;
+
+	server->waiting = call->next;
+	call->next = server->running;
+	server->running = call;
+	start_thread(server);
+	if (server->waiting)
+		serve_wake(server);
+	pthread_mutex_unlock(&server->line.lock);
+	run_call(call);
+	pthread_mutex_lock(&server->line.lock);
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	call_free(call);
+}
+
 static void *work(void *arg)
 {
 	struct server *server = arg;
-	struct certctl_line *line = &server->line;
 
-	pthread_mutex_lock(&line->lock);
-	for (;;) {
-		server->idle++;
-		int rc = certctl_line_wait(line, has_waiting, server, CERTCTL_FRAME_FOREVER, NULL);
-
-		server->idle--;
-		if (rc < 0)
-			break;
-		struct call *call = server->waiting, **link = &server->running;
-
-		server->waiting = call->next;
-		call->next = server->running;
-		server->running = call;
-		start_thread(server);
-		pthread_mutex_unlock(&line->lock);
-		run_call(call);
-		pthread_mutex_lock(&line->lock);
-		while (*link != call)
-			link = &(*link)->next;
-		*link = call->next;
-		call_free(call);
-	}
-	pthread_mutex_unlock(&line->lock);
+	pthread_mutex_lock(&server->line.lock);
+	while (server->waiting || server->line.broken.code == 0)
+		if (server->waiting)
+			run_first(server);
+		else
+			sleep_until_woken(server);
+	serve_wake(server); /* the next one shall see it too */
+	pthread_mutex_unlock(&server->line.lock);
 	return NULL;
+}
+
+static int watch(int events_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	return epoll_ctl(events_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
 static bool is_quiet(void *arg)
@@ -245,6 +280,10 @@ void serve(struct server *server)
 
 	line->dispatch = dispatch;
 	line->arg = server;
+	server->events_fd = epoll_create1(EPOLL_CLOEXEC);
+	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watch(server->events_fd, line->reader.fd) < 0 || watch(server->events_fd, server->wake_fd) < 0)
+		return;
 	server->threads = 1;
 	server->threads_max = server->instance.plugin->descriptor.concurrency;
 	work(server);

@@ -450,6 +450,55 @@ static void calls_of_one_instance_run_side_by_side(void)
 	talloc_free(good);
 }
 
+static void drop_record(void *arg, enum certctl_log_level level, const char *event, const char *const *pairs,
+	size_t count)
+{
+	(void)arg, (void)level, (void)event, (void)pairs, (void)count;
+}
+
+struct crowd {
+	struct certctl_connector *connector;
+	unsigned failed;
+};
+
+/* Every call asks five questions of its own thread, all over one line. */
+static void *ask_often(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	for (int i = 0; i < 100; i++) {
+		struct asked asked = { .thread = pthread_self() };
+		struct job job = { .connector = crowd->connector, .deed = "host" };
+
+		job.call = (struct certctl_call){ .timeout_ms = 60000,
+			.checkpoint = checkpoint,
+			.state_get = state_get,
+			.state_put = state_put,
+			.publish_challenge = publish,
+			.withdraw_challenge = withdraw,
+			.arg = &asked };
+		do_job(&job);
+		if (job.rc != 0 || strcmp(asked.trace, "account;the account;order placed;a.example.com;http-01;") != 0)
+			__atomic_add_fetch(&crowd->failed, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void questions_of_many_calls_at_once_find_their_callers(void)
+{
+	struct certctl_pool *pool = zoo_pool_with((struct certctl_pool_options){ .log = drop_record });
+	struct crowd crowd = { .connector = zoo_open_in(pool, CERTCTL_ISSUER, "good", NULL, NULL) };
+	pthread_t threads[6];
+
+	for (size_t i = 0; i < CERTCTL_COUNT(threads); i++)
+		CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, ask_often, &crowd), 0);
+	for (size_t i = 0; i < CERTCTL_COUNT(threads); i++)
+		pthread_join(threads[i], NULL);
+	CU_ASSERT_EQUAL(crowd.failed, 0);
+	talloc_free(crowd.connector);
+	end_pool(pool);
+}
+
 static void two_instances_have_two_processes_and_two_configurations(void)
 {
 	struct certctl_connector *one = zoo_issuer("good", "{'text': 'one'}"),
@@ -564,6 +613,7 @@ const struct test tests[] = {
 	TEST(stopping_interrupts_calls_and_does_not_repeat_them),
 	TEST(crashes_in_a_row_are_answered_with_a_pause),
 	TEST(calls_of_one_instance_run_side_by_side),
+	TEST(questions_of_many_calls_at_once_find_their_callers),
 	TEST(two_instances_have_two_processes_and_two_configurations),
 	TEST(the_longest_idle_makes_room),
 	TEST(nobody_busy_is_stopped_for_room),
