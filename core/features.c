@@ -5,7 +5,7 @@
 #include "core/features/deployment/deployment.h"
 #include "core/features/fleet/fleet.h"
 #include "core/features/issuance/issuance.h"
-#include "core/features/jobs/jobs_feature.h"
+#include "core/features/jobs/jobs.h"
 #include "core/features/system/system.h"
 
 const struct feature *const features[] = {

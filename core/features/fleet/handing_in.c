@@ -1,7 +1,7 @@
 /* What agents hand in: requests for certificates and reports.  The rules are issuance's and deployment's. */
 #include "core/features/deployment/deployment.h"
 #include "core/features/issuance/issuance.h"
-#include "core/features/jobs/jobs_feature.h"
+#include "core/features/jobs/jobs.h"
 #include "work.h"
 
 #include <stdlib.h>

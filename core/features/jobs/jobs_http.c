@@ -1,5 +1,5 @@
 /* The routes of jobs.  Reads only: what happens to a job is the engine's and the features'. */
-#include "jobs_feature.h"
+#include "jobs.h"
 #include "core/features/access/access.h"
 #include "core/features/jobs/jobs.sql.h"
 #include "core/platform/resource/resource.h"

@@ -1,6 +1,6 @@
 /** Jobs as operators see them, live and ended. */
-#ifndef CORE_JOBS_FEATURE_H
-#define CORE_JOBS_FEATURE_H
+#ifndef CORE_FEATURES_JOBS_H
+#define CORE_FEATURES_JOBS_H
 
 #include "core/features/feature.h"
 
