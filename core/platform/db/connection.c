@@ -197,7 +197,7 @@ static const struct db_query **prepared_slot(struct db *db, const struct db_quer
 	return NULL;
 }
 
-static int prepare(struct db *db, const struct db_query *query, struct certctl_error *err)
+int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err)
 {
 	const struct db_query **slot = prepared_slot(db, query);
 
@@ -241,7 +241,7 @@ int db_run(struct db *db, TALLOC_CTX *mem, const struct db_query *query, const s
 			texts[i] = numbers[i];
 		}
 	}
-	int rc = prepare(db, query, err);
+	int rc = db_prepare(db, query, err);
 
 	if (rc < 0)
 		return rc;

@@ -92,6 +92,9 @@ void db_release(struct db *db);
 int db_run(struct db *db, TALLOC_CTX *mem, const struct db_query *query, const struct db_value *values, size_t count,
 	struct db_result **ret, struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Prepare without running: does this database understand it, and may we? */
+int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** One statement on any connection of the pool, its own transaction. */
 int db_once(struct db_pool *pool, TALLOC_CTX *mem, const struct db_query *query, const struct db_value *values,
 	size_t count, struct db_result **ret, struct certctl_error *err) CERTCTL_CHECKED;
