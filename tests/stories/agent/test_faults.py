@@ -5,13 +5,14 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import unittest
 
 from lib import tls
-from lib.fake_control import FakeControl, version_of
-from lib.fleet import Host
+from lib.fake_control import FakeControl, public_key_sha256, version_of
+from lib.fleet import Host, program
 from lib.nginx import Nginx, PROGRAM
-from lib.processes import eventually
+from lib.processes import Process, eventually, run
 from lib.story import Story
 
 NAME, AGENT = "web.example.com", "agent-1"
@@ -19,17 +20,17 @@ SLOW_S = 5
 
 
 class AgentStory(Story):
-    def begin(self, program=PROGRAM, start=True):
+    def begin(self, nginx=PROGRAM, start=True):
         os.mkdir(os.path.join(self.folder, "control"))
         self.control = FakeControl(os.path.join(self.folder, "control"), AGENT)
         self.control.start()
         self.addCleanup(self.control.stop)
         self.nginx = Nginx(self.folder, NAME)
         self.keep(self.nginx.start())
-        self.program = program
+        self.program = nginx
         where = ["-c", self.nginx.configuration, "-p", self.nginx.prefix]
         self.host = Host(self.folder, self.control, "web-1", paths=[os.path.dirname(self.nginx.certificate)],
-                         commands=[" ".join([program, "-t", *where]), " ".join([program, "-s", "reload", *where])])
+                         commands=[" ".join([nginx, "-t", *where]), " ".join([nginx, "-s", "reload", *where])])
         self.host.enrol_with(self.control.token)
         if start:
             self.start()
@@ -113,7 +114,7 @@ class Replies(AgentStory):
         self.stop_all()
 
     def test_a_fenced_report_is_dropped(self):
-        self.begin(program=self.slow_nginx())
+        self.begin(nginx=self.slow_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
         eventually("the deployment is under way", lambda: os.path.exists(self.marker))
@@ -126,7 +127,7 @@ class Replies(AgentStory):
 
 class Absence(AgentStory):
     def test_a_report_survives_the_control_plane_and_the_agent(self):
-        self.begin(program=self.slow_nginx())
+        self.begin(nginx=self.slow_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
         eventually("the deployment is under way", lambda: os.path.exists(self.marker))
@@ -155,7 +156,7 @@ class Absence(AgentStory):
 
 class Killed(AgentStory):
     def test_both_halves_killed_in_a_deployment_finish_it_when_they_return(self):
-        self.begin(program=self.slow_nginx())
+        self.begin(nginx=self.slow_nginx())
         old = tls.served(self.nginx.port, NAME)
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
@@ -189,7 +190,7 @@ class Killed(AgentStory):
 
 class Time(AgentStory):
     def test_heartbeat_and_requests_do_not_wait_for_a_deployment(self):
-        self.begin(program=self.slow_nginx())
+        self.begin(nginx=self.slow_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
         eventually("the deployment is under way", lambda: os.path.exists(self.marker))
@@ -257,6 +258,55 @@ class Hostility(AgentStory):
             except OSError:
                 pass  # closed before we had said a word
         eventually("it is logged", lambda: "peer.refused" in self.host.worker.output())
+        self.stop_all()
+
+
+class Rollback(AgentStory):
+    def test_the_version_before_comes_back_with_its_key_and_only_when_told(self):
+        self.begin()
+        first = self.issue(self.request_csr("job-1"), 1)
+        self.control.add(self.deployment("job-2", first))
+        self.await_state("job-2", "Completed")
+        second = self.issue(self.request_csr("job-3"), 2)
+        self.control.add(self.deployment("job-4", second))
+        self.await_state("job-4", "Completed")
+        self.control.add(self.deployment("job-5", first))
+        self.await_state("job-5", "Failed")
+        self.assertEqual(second["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
+        self.control.add(self.deployment("job-6", first, is_rollback=True))
+        self.await_state("job-6", "Completed")
+        self.assertEqual(first["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
+        self.assertEqual(first["public_key_sha256"], self.key_in_use())
+        self.stop_all()
+
+    def key_in_use(self):
+        return public_key_sha256(run(["openssl", "pkey", "-in", os.path.join(self.host.key_dir, "mc-web.key"), "-pubout"]))
+
+
+class ByHand(AgentStory):
+    def test_an_agent_enrolled_by_command_needs_no_settings_afterwards(self):
+        self.begin(start=False)
+        enrol = ["enroll", "--server", self.control.agents_url, "--ca-file", self.control.ca_file, "--token-file",
+                 os.path.join(self.host.folder, "token"), "--dir", self.host.agent_dir, "--name", "web-1"]
+        run([program("certctl-agent"), *enrol])
+        self.assertEqual("web-1", self.control.enrolments[0]["name"])
+        again = subprocess.run([program("certctl-agent"), *enrol], capture_output=True, text=True, check=False)
+        self.assertEqual(1, again.returncode)
+        self.assertIn("has an identity already", again.stderr)
+        self.keep(Process("certctl-agent", [program("certctl-agent"), "--dir", self.host.agent_dir, "--socket", self.host.socket],
+                          os.path.join(self.host.folder, "agent.log")))
+        eventually("a heartbeat came", lambda: self.control.heartbeats)
+        self.assertEqual(1, len(self.control.enrolments))
+        self.stop_all()
+
+    def test_a_token_that_is_refused_is_an_error_and_leaves_no_identity(self):
+        self.begin(start=False)
+        self.control.token = "another"
+        done = subprocess.run([program("certctl-agent"), "--config", os.path.join(self.host.folder, "agent.yaml")],
+                              capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("token unknown", done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.host.agent_dir, "identity.pem")))
         self.stop_all()
 
 

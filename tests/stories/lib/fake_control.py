@@ -254,10 +254,10 @@ def version_of(leaf_pem, chain_pem, sequence):
     """A version as a deployment job carries it."""
     public = run(["openssl", "x509", "-noout", "-pubkey"], stdin_text=leaf_pem)
     return {"id": f"ver-{sequence}", "sequence": sequence, "leaf": leaf_pem, "chain": chain_pem,
-            "fingerprint_sha256": fingerprint(leaf_pem), "public_key_sha256": _spki_sha256(public),
+            "fingerprint_sha256": fingerprint(leaf_pem), "public_key_sha256": public_key_sha256(public),
             "not_after": "2099-01-01T00:00:00Z"}
 
 
-def _spki_sha256(public_pem):
+def public_key_sha256(public_pem):
     body = "".join(line for line in public_pem.splitlines() if not line.startswith("-----"))
     return hashlib.sha256(base64.b64decode(body)).hexdigest()

@@ -111,8 +111,18 @@ class Host:
         self._await(self.worker, "worker.ready")
         return self.worker
 
+    def _agent_program(self):
+        """The agent runs as another user, who may not get into the folder that this tree stands in: a copy beside its libraries."""
+        target = os.path.join(self.folder, "programs")
+        if not self._is_root or os.path.exists(target):
+            return os.path.join(target, "bin/certctl-agent") if self._is_root else program("certctl-agent")
+        os.makedirs(os.path.join(target, "bin"))
+        shutil.copy(program("certctl-agent"), os.path.join(target, "bin"))
+        shutil.copytree(os.path.join(BUILD, "lib"), os.path.join(target, "lib"), symlinks=True)
+        return os.path.join(target, "bin/certctl-agent")
+
     def start_agent(self):
-        argv = [program("certctl-agent"), "--config", os.path.join(self.folder, "agent.yaml")]
+        argv = [self._agent_program(), "--config", os.path.join(self.folder, "agent.yaml")]
         if self._is_root:
             argv = ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all",
                     f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}", "--clear-groups"] + argv
