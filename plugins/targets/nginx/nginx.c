@@ -4,9 +4,12 @@
  */
 #include "nginx.h"
 
+#include "dump.h"
+
 #include <string.h>
 
 #define COMMAND_TIMEOUT_S 20
+#define DUMP_MAX          (4 * 1024 * 1024)
 
 static void nginx_close(struct certctl_target *self)
 {
@@ -24,6 +27,7 @@ static int nginx_open(const struct certctl_host *host, const void *options, stru
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	self->config = config;
 	self->validate = nginx_argv(self, config, "-t", NULL);
+	self->dump = nginx_argv(self, config, "-T", "-q");
 	if (config->reload == NGINX_RELOAD_SYSTEMD) {
 		self->reload = talloc_zero_array(self, const char *, 4);
 		if (self->reload) {
@@ -34,7 +38,7 @@ static int nginx_open(const struct certctl_host *host, const void *options, stru
 	} else {
 		self->reload = nginx_argv(self, config, "-s", "reload");
 	}
-	if (!self->validate || !self->reload) {
+	if (!self->validate || !self->dump || !self->reload) {
 		nginx_close(self);
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	}
@@ -96,13 +100,35 @@ static int nginx_info(struct certctl_target *self, const struct certctl_host *ho
 	return 0;
 }
 
+static int nginx_inventory(struct certctl_target *self, const struct certctl_host *host, TALLOC_CTX *mem,
+	const struct certctl_inventory_item *const **ret, struct certctl_error *err)
+{
+	const struct certctl_command command = {
+		.argv = self->dump, .timeout_s = COMMAND_TIMEOUT_S, .output_max = DUMP_MAX
+	};
+	struct certctl_command_result result = { 0 };
+	int rc = host->run(host, &command, mem, &result, err);
+
+	if (rc < 0)
+		return rc;
+	if (result.exit_code != 0)
+		return certctl_fail(err, CERTCTL_E_DENIED, "%s -T: %.120s", self->config->binary,
+			first_line(result.output));
+	if (result.output_cut)
+		return certctl_fail(err, CERTCTL_E_LIMIT, "%s -T: more than %d bytes of configuration",
+			self->config->binary, DUMP_MAX);
+	return nginx_dump_read(mem, result.output, result.output_len, ret, err);
+}
+
 static const struct certctl_target_ops nginx_ops = {
 	.size = sizeof(struct certctl_target_ops),
+	.caps = CERTCTL_TARGET_CAN_INVENTORY,
 	.open = nginx_open,
 	.close = nginx_close,
 	.test = nginx_test,
 	.info = nginx_info,
 	.plan = nginx_plan,
+	.inventory = nginx_inventory,
 };
 
 CERTCTL_PLUGIN(CERTCTL_TARGET, "nginx", .version = "1.0.0", .summary = "nginx: certificate files, nginx -t, reload",

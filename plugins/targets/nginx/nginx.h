@@ -34,8 +34,8 @@ struct nginx_item {
 extern const struct certctl_field nginx_item_options[];
 
 struct certctl_target {
-	const struct nginx_config *config; /* the host's, until close */
-	const char **validate, **reload;   /* argv */
+	const struct nginx_config *config;       /* the host's, until close */
+	const char **validate, **dump, **reload; /* argv */
 };
 
 int nginx_plan(struct certctl_target *self, const struct certctl_host *host, const struct certctl_bundle *bundle,

@@ -1,5 +1,5 @@
 /*
- * The deployment transaction as a program, for stories: `deploy_driver FILE deploy|recover|expire`.  FILE describes what this host
+ * The deployment transaction as a program, for stories: `deploy_driver FILE deploy|recover|expire|inventory`.  FILE describes what this host
  * permits and what to deploy; the reports go to standard output as JSON.  Exit code 1 when a deployment did not succeed.
  *
  * A deployment has either a plan, or the options and item of a plugin whose process makes the plan.
@@ -217,6 +217,19 @@ static int expire(struct certctl_deployer *deployer)
 	return 0;
 }
 
+/* What the server of the first deployment's plugin is configured to serve. */
+static int inventory(TALLOC_CTX *mem, const json_t *spec)
+{
+	const json_t *first = json_array_get(json_object_get(spec, "deployments"), 0);
+	const struct certctl_inventory_item *const *items = NULL;
+	json_t *out = NULL;
+
+	need(certctl_target_inventory(open_plugin(mem, spec, first), NULL, mem, &items, &err), "inventory");
+	need(certctl_wire_rows_to_json(&certctl_wire_inventory_item, items, &out, &err), "inventory");
+	print(out);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
@@ -246,6 +259,8 @@ int main(int argc, char **argv)
 		rc = recover(deployer);
 	else if (strcmp(argv[2], "expire") == 0)
 		rc = expire(deployer);
+	else if (strcmp(argv[2], "inventory") == 0)
+		rc = inventory(mem, spec);
 	talloc_free(mem);
 	json_decref(spec);
 	return rc;

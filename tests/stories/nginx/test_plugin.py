@@ -5,6 +5,8 @@ import unittest
 
 from stage import BUILD, NGINX, Stage, is_served, read, steps
 
+WHERE = {"plugin_dirs": [os.path.join(BUILD, "plugins")], "host_program": os.path.join(BUILD, "bin/certctl-plugin-host")}
+
 
 def with_plugin(stage, pair, site=None, options=None, item=None, **more):
     """A deployment that the plugin plans."""
@@ -21,8 +23,17 @@ def with_plugin(stage, pair, site=None, options=None, item=None, **more):
 
 class Plugin(unittest.TestCase):
     def deploy(self, stage, *deployments):
-        return stage.deploy(*deployments, plugin_dirs=[os.path.join(BUILD, "plugins")],
-                            host_program=os.path.join(BUILD, "bin/certctl-plugin-host"))
+        return stage.deploy(*deployments, **WHERE)
+
+    def test_what_nginx_is_configured_to_serve(self):
+        with Stage(["a.example.test", "b.example.test"]) as stage:
+            commands = stage.spec["commands"] + [[NGINX, "-T", "..."]]
+            found = stage.drive("inventory", [with_plugin(stage, stage.site.first)], commands=commands, **WHERE)
+            self.assertEqual([(row["certificate_path"], row["key_path"], row["server_names"], row["address"]) for row in found],
+                             [(site.certificate, site.key, [site.name], f"127.0.0.1:{site.port}") for site in stage.sites])
+            for row, site in zip(found, stage.sites):
+                path, line = row["source"].rsplit(":", 1)
+                self.assertIn(site.certificate, read(path).splitlines()[int(line) - 1])
 
     def test_a_deployment(self):
         with Stage() as stage:

@@ -105,6 +105,22 @@ class GoesWell(unittest.TestCase):
             self.assertEqual(read(folder + "/all.pem").count("-----BEGIN"), 3)
             self.assertEqual(os.stat(folder + "/all.pem").st_mode & 0o777, 0o600)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to give rights away")
+    def test_with_the_rights_of_the_workers_unit_alone(self):
+        rights = ["setpriv", "--bounding-set", "-all,+chown,+dac_override,+fowner,+kill", "--no-new-privs"]
+        with Stage() as stage:
+            for path in [stage.site.certificate, stage.site.key]:
+                os.chown(path, 1, 1)
+                os.chmod(path, 0o400)
+            pair = stage.authority.issue(stage.site.name)
+            plan = stage.plan(stage.site)
+            for file in plan["files"]:
+                file.update(owner="daemon", group="daemon")
+            [report] = stage.drive("deploy", [stage.deployment(pair, plan=plan)], wrap=rights)
+            self.assertEqual(report["outcome"], "completed", report)
+            self.assertEqual(stage.site.served(), pair["fingerprint"])
+            self.assertEqual(os.stat(stage.site.key).st_uid, 1)
+
     def test_a_path_that_is_dropped_is_removed_and_one_that_moves_follows(self):
         with Stage() as stage:
             stage.deploy(stage.deployment(stage.authority.issue(stage.site.name)))
