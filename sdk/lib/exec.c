@@ -207,6 +207,8 @@ static int start(struct run *run, struct certctl_error *err)
 	if (run->pidfd >= 0)
 		return 0;
 	rc = errno;
+	if (rc == ESRCH) /* it has ended and somebody else took its status: the number may be another's already */
+		return certctl_fail_errno(err, ECHILD, "%s ended, its status is lost", certctl_shown(program));
 	kill(-run->pid, SIGKILL);
 	while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
 		;
