@@ -181,19 +181,25 @@ static int check_must_staple(const struct certctl_lint *lint, struct certctl_err
 	return 0;
 }
 
-/* The URLs lie deep in SEQUENCEs of no other use here: every one that was ordered must be there as a URI name. */
-static bool has_uri(const struct certctl_extension *extension, const char *uri)
-{
-	size_t len = strlen(uri);
-	unsigned char needle[2] = { CERTCTL_DER_CONTEXT_PRIMITIVE(6), (unsigned char)len };
-	const unsigned char *at = extension->value.content, *end = at ? at + extension->value.len : at;
+#define NAME_DEPTH 8 /* a distribution point's URI lies four SEQUENCEs and tags deep */
 
-	while (at && (at = memmem(at, (size_t)(end - at), uri, len))) {
-		if (at - extension->value.content >= 2 && (len >= 0x80 || memcmp(at - 2, needle, 2) == 0))
+/* Is this URI among the GeneralNames, however deep they lie? */
+static bool holds_uri(struct certctl_der_in in, const char *uri, int depth)
+{
+	struct certctl_der_element element;
+
+	while (in.at && in.at != in.end && certctl_der_next(&in, "uri", &element, NULL) == 0) {
+		if (element.tag == CERTCTL_DER_CONTEXT_PRIMITIVE(6) && certctl_der_same(&element, uri, strlen(uri)))
 			return true;
-		at++;
+		if (element.tag & 0x20 && depth > 0 && holds_uri(certctl_der_in_of(&element), uri, depth - 1))
+			return true;
 	}
 	return false;
+}
+
+static bool has_uri(const struct certctl_extension *extension, const char *uri)
+{
+	return holds_uri(certctl_der_in_of(&extension->value), uri, NAME_DEPTH);
 }
 
 static int check_urls(const struct certctl_lint *lint, struct certctl_error *err)

@@ -125,9 +125,12 @@ static void a_certificate_that_says_something_else_is_not_passed(void)
 		"not the common name", "not the one that was requested", "mail.example.com is missing",
 		"keyUsage: not what", "extKeyUsage: more than", "must-staple", "CRL distribution point",
 		"authority information", "basicConstraints: not what" };
-	struct certctl_bytes tbs = tbs_of(&built, &ca);
+	struct certctl_bytes tbs;
 	struct certctl_error err;
 
+	built.crl_url = "http://ca.example.com/crl";
+	built.ocsp_url = "http://ca.example.com/ocsp";
+	tbs = tbs_of(&built, &ca);
 	ASSERT_OK(certctl_certificate_lint(&tbs, &built, &ca, &err), err);
 	ASSERT_OK(certctl_certificate_lint(&tbs, NULL, NULL, &err), err);
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++)
