@@ -378,6 +378,18 @@ int certctl_wire_rows_from_json(TALLOC_CTX *mem, const struct certctl_wire *wire
 	return 0;
 }
 
+void certctl_wire_wipe(json_t *tree)
+{
+	const char *key;
+	json_t *part;
+	size_t i;
+
+	if (json_is_string(tree))
+		certctl_wipe((char *)(uintptr_t)json_string_value(tree), json_string_length(tree));
+	json_array_foreach(tree, i, part) certctl_wire_wipe(part);
+	json_object_foreach(tree, key, part) certctl_wire_wipe(part);
+}
+
 int certctl_wire_text_to_json(const char *name, const char *text, json_t **ret, struct certctl_error *err)
 {
 	json_t *object = json_pack("{s:s}", name, text ? text : "");

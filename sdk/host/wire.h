@@ -92,6 +92,9 @@ char *certctl_wire_hex(TALLOC_CTX *mem, const void *data, size_t len);
 int certctl_wire_unhex(TALLOC_CTX *mem, const char *text, struct certctl_bytes *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Overwrite every text in a tree that nobody else holds: it carried secrets and is about to go. */
+void certctl_wire_wipe(json_t *tree);
+
 /** A value that is one text, as {"<name>": text}. */
 int certctl_wire_text_to_json(const char *name, const char *text, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -124,9 +124,11 @@ int connector_child(struct certctl_connector *connector, bool ignore_backoff, in
 	int rc = 0;
 
 	pthread_mutex_lock(&connector->lock);
-	while (connector->is_starting)
-		pthread_cond_wait(&connector->changed, &connector->lock);
-	if (!connector->child && !ignore_backoff)
+	while (connector->is_starting && certctl_monotonic_ms() < deadline_ms)
+		certctl_cond_wait_until(&connector->changed, &connector->lock, deadline_ms);
+	if (connector->is_starting)
+		rc = certctl_fail(err, CERTCTL_E_TIMEOUT, "%s: its process did not start in time", connector->name);
+	else if (!connector->child && !ignore_backoff)
 		rc = check_backoff(connector, err);
 	if (rc == 0 && !connector->child) {
 		connector->is_starting = true;
@@ -278,6 +280,7 @@ static int connector_free(struct certctl_connector *connector)
 			}
 		pthread_mutex_unlock(&pool->lock);
 	}
+	certctl_wire_wipe(json_object_get(connector->hello, "config"));
 	json_decref(connector->hello);
 	pthread_cond_destroy(&connector->changed);
 	pthread_mutex_destroy(&connector->lock);

@@ -139,6 +139,18 @@ static int ask_plugin(struct certctl_pool *pool, const char *path, json_t **ret,
 	return 0;
 }
 
+/* A plugin is not refused for what the kernel lacks, but nobody shall learn of it by accident. */
+static void warn_if_reduced(const json_t *hello, const char *path)
+{
+	const json_t *enforced = json_object_get(hello, "enforced");
+	bool has_landlock = certctl_json_integer_or(enforced, "landlock", 0) > 0;
+	bool has_seccomp = json_is_true(json_object_get(enforced, "seccomp"));
+
+	if (!has_landlock || !has_seccomp)
+		certctl_log(CERTCTL_LOG_WARNING, "plugin.confinement_reduced", "file", path, "landlock",
+			has_landlock ? "yes" : "no", "seccomp", has_seccomp ? "yes" : "no", NULL);
+}
+
 /* With describe_lock. */
 static int describe_fresh(struct certctl_pool *pool, const char *path, const char *sha256,
 	struct certctl_description **ret, struct certctl_error *err)
@@ -155,6 +167,7 @@ static int describe_fresh(struct certctl_pool *pool, const char *path, const cha
 		ret, err);
 	if (rc < 0)
 		return not_valid(rc, err);
+	warn_if_reduced(hello, path);
 	if (pool->options.cache_dir && write_cache(pool, sha256, hello, &why) < 0)
 		certctl_log_error(CERTCTL_LOG_WARNING, "plugin.cache_failed", &why, "file", path, NULL);
 	return 0;

@@ -6,6 +6,19 @@ static bool takes_key(const struct certctl_connector *connector)
 	return connector->description->needs & CERTCTL_NEEDS_KEY;
 }
 
+/* A bundle may hold the key: its JSON is wiped once it has been sent. */
+static int call_with_bundles(struct certctl_connector *connector, const char *operation, json_t *argument,
+	const struct certctl_call *call, TALLOC_CTX *mem, const struct certctl_wire *wire, void *ret,
+	struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *kept = json_incref(argument);
+	int rc = typed_call(connector, operation, argument, call, mem, wire, ret, err);
+
+	certctl_wire_wipe(json_object_get(kept, "bundle"));
+	certctl_wire_wipe(json_object_get(kept, "bundles"));
+	return rc;
+}
+
 static int bundle_argument(const struct certctl_connector *connector, const struct certctl_bundle *bundle,
 	const json_t *item, json_t **ret, struct certctl_error *err)
 {
@@ -24,7 +37,7 @@ int certctl_target_plan(struct certctl_connector *connector, const struct certct
 	int rc = bundle_argument(connector, bundle, item, &argument, err);
 
 	if (rc == 0)
-		rc = typed_call(connector, "plan", argument, call, mem, &certctl_wire_plan, &plan, err);
+		rc = call_with_bundles(connector, "plan", argument, call, mem, &certctl_wire_plan, &plan, err);
 	if (rc == 0)
 		*ret = plan;
 	return rc;
@@ -43,7 +56,7 @@ int certctl_target_validate(struct certctl_connector *connector, const struct ce
 		return rc;
 	}
 	json_object_set_new(argument, "plan", plan_json);
-	return typed_call(connector, "validate", argument, call, NULL, NULL, NULL, err);
+	return call_with_bundles(connector, "validate", argument, call, NULL, NULL, NULL, err);
 }
 
 static int bundles_to_json(const struct certctl_connector *connector, const struct certctl_bundle *const *bundles,
@@ -76,8 +89,8 @@ int certctl_target_activate(struct certctl_connector *connector, const struct ce
 
 	if (rc < 0 || (rc = certctl_wire_rows_to_json(&certctl_wire_plan, plans, &plans_json, err)) < 0)
 		return rc;
-	return typed_call(connector, "activate", json_pack("{s:O, s:O}", "bundles", bundles_json, "plans", plans_json),
-		call, NULL, NULL, NULL, err);
+	return call_with_bundles(connector, "activate",
+		json_pack("{s:O, s:O}", "bundles", bundles_json, "plans", plans_json), call, NULL, NULL, NULL, err);
 }
 
 int certctl_target_served(struct certctl_connector *connector, const struct certctl_bundle *bundle, const json_t *item,

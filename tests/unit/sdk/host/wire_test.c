@@ -181,6 +181,19 @@ static void a_text_is_never_cut_within_a_character(void)
 	ASSERT_TEXT(out, "abcd");
 }
 
+static void a_wiped_tree_holds_no_text_any_more(void)
+{
+	json_t *tree = json_pack("{s:s, s:[s, {s:s}], s:i}", "a", "secret", "b", "secret", "c", "secret", "d", 1);
+	char *text;
+
+	certctl_wire_wipe(tree);
+	text = certctl_json_text(test_mem(), tree, NULL);
+	CU_ASSERT_PTR_NOT_NULL(text);
+	CU_ASSERT(text && !strstr(text, "secret"));
+	certctl_wire_wipe(NULL);
+	json_decref(tree);
+}
+
 const struct test tests[] = {
 	TEST(every_struct_reads_back_as_it_was_written),
 	TEST(an_empty_struct_has_empty_json_and_back),
@@ -191,5 +204,6 @@ const struct test tests[] = {
 	TEST(bytes_are_hexadecimal),
 	TEST(errors_travel_whole_and_clean),
 	TEST(a_text_is_never_cut_within_a_character),
+	TEST(a_wiped_tree_holds_no_text_any_more),
 	{ 0 },
 };
