@@ -1,8 +1,8 @@
 /* The routes of jobs.  Reads only: what happens to a job is the engine's and the features'. */
-#include "jobs.h"
 #include "core/features/access/access.h"
 #include "core/features/jobs/jobs.sql.h"
 #include "core/platform/resource/resource.h"
+#include "jobs.h"
 
 static const struct certctl_field job_fields[] = {
 	RESOURCE_SHOWN("id", CERTCTL_TEXT),

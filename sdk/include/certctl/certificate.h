@@ -67,8 +67,8 @@ CERTCTL_API int certctl_certificate_lint(const struct certctl_bytes *der,
  * Name constraints on directories are not evaluated: with them, a subject is refused.
  * @return 0; DENIED with the name and the constraint; INVALID when the constraints cannot be read
  */
-CERTCTL_API int certctl_certificate_permits(const struct certctl_certificate *ca, const struct certctl_name *const *names,
-	bool has_subject, struct certctl_error *err) CERTCTL_CHECKED;
+CERTCTL_API int certctl_certificate_permits(const struct certctl_certificate *ca,
+	const struct certctl_name *const *names, bool has_subject, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** 20 octets, positive, 158 random bits: the second highest bit is always set, so that none of the octets is dropped. */
 CERTCTL_API int certctl_serial_make(unsigned char ret_serial[20], struct certctl_error *err) CERTCTL_CHECKED;
