@@ -132,6 +132,7 @@ struct certctl_connector {
 	/* Under lock: */
 	pthread_cond_t changed;
 	struct child *child;
+	uint64_t paths_stamp; /* of the time it started */
 	bool is_starting;
 	unsigned running, waiting_alone;
 	bool is_alone;
@@ -163,6 +164,9 @@ int connector_check_pool(struct certctl_connector *connector, struct certctl_err
 /** What the sandbox must open for this configuration; makes missing PATH_WRITE directories. */
 int connector_paths(const struct certctl_field *fields, const json_t *config, json_t *read, json_t *write,
 	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Changes when one of these paths becomes another file: the sandbox of a running process does not know that one. */
+uint64_t connector_paths_stamp(const json_t *hello);
 
 /** Answer one `ask` of a plugin on the thread that made the call. */
 json_t *call_answer(const struct certctl_call *call, const json_t *ask);

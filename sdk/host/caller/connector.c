@@ -110,11 +110,40 @@ static int start(struct certctl_connector *connector, int64_t deadline_ms, struc
 
 	if (rc < 0 || (rc = pool_take_slot(connector->pool, deadline_ms, err)) < 0)
 		return rc;
+	connector->paths_stamp = connector_paths_stamp(connector->hello);
 	rc = child_start(connector->pool, connector->name, description->id, connector->hello, deadline_ms, ret, &reply,
 		err);
 	if (rc < 0)
 		pool_give_slot(connector->pool);
 	return rc;
+}
+
+/* With lock. */
+static void drop_user(struct child *child)
+{
+	if (--child->users == 0)
+		child_free(child);
+}
+
+/* With lock. */
+static void take_out(struct certctl_connector *connector)
+{
+	struct child *child = connector->child;
+
+	connector->child = NULL;
+	drop_user(child);
+	pool_give_slot(connector->pool);
+}
+
+/* With lock.  A file it may read was replaced by another of that name: it gets a process that may read the new one, once the
+ * calls of others have left the old one. */
+static void drop_stale(struct certctl_connector *connector)
+{
+	if (!connector->child || connector->running > 1 ||
+		connector_paths_stamp(connector->hello) == connector->paths_stamp)
+		return;
+	child_reap(connector->child, FAREWELL_MS);
+	take_out(connector);
 }
 
 int connector_child(struct certctl_connector *connector, bool ignore_backoff, int64_t deadline_ms, struct child **ret,
@@ -128,7 +157,9 @@ int connector_child(struct certctl_connector *connector, bool ignore_backoff, in
 		certctl_cond_wait_until(&connector->changed, &connector->lock, deadline_ms);
 	if (connector->is_starting)
 		rc = certctl_fail(err, CERTCTL_E_TIMEOUT, "%s: its process did not start in time", connector->name);
-	else if (!connector->child && !ignore_backoff)
+	else
+		drop_stale(connector);
+	if (rc == 0 && !connector->child && !ignore_backoff)
 		rc = check_backoff(connector, err);
 	if (rc == 0 && !connector->child) {
 		connector->is_starting = true;
@@ -149,28 +180,11 @@ int connector_child(struct certctl_connector *connector, bool ignore_backoff, in
 	return rc;
 }
 
-/* With lock. */
-static void drop_user(struct child *child)
-{
-	if (--child->users == 0)
-		child_free(child);
-}
-
 void connector_release(struct certctl_connector *connector, struct child *child)
 {
 	pthread_mutex_lock(&connector->lock);
 	drop_user(child);
 	pthread_mutex_unlock(&connector->lock);
-}
-
-/* With lock. */
-static void take_out(struct certctl_connector *connector)
-{
-	struct child *child = connector->child;
-
-	connector->child = NULL;
-	drop_user(child);
-	pool_give_slot(connector->pool);
 }
 
 void connector_retire(struct certctl_connector *connector, struct child *child, int64_t grace_ms, bool crashed)

@@ -1,4 +1,5 @@
-/* Which paths a configuration names, for the sandbox: a walk over the table of options beside the parsed document. */
+/* Which paths a configuration names, for the sandbox: a walk over the table of options beside the parsed document.  And which
+ * files those are now: the sandbox follows files, not names. */
 #include "caller.h"
 
 #include <errno.h>
@@ -58,4 +59,28 @@ int connector_paths(const struct certctl_field *fields, const json_t *config, js
 		}
 	}
 	return 0;
+}
+
+static uint64_t mix(uint64_t stamp, uint64_t number)
+{
+	return (stamp ^ number) * UINT64_C(0x100000001b3);
+}
+
+uint64_t connector_paths_stamp(const json_t *hello)
+{
+	const char *const lists[] = { "read", "write" };
+	uint64_t stamp = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < CERTCTL_COUNT(lists); i++) {
+		const json_t *paths = json_object_get(hello, lists[i]);
+
+		for (size_t j = 0; j < json_array_size(paths); j++) {
+			struct stat status = { 0 };
+
+			if (stat(json_string_value(json_array_get(paths, j)), &status) < 0)
+				status = (struct stat){ 0 };
+			stamp = mix(mix(stamp, (uint64_t)status.st_dev), (uint64_t)status.st_ino);
+		}
+	}
+	return stamp;
 }

@@ -70,6 +70,25 @@ static void only_the_paths_of_its_options_are_open(void)
 	talloc_free(probe);
 }
 
+static void a_file_that_was_replaced_is_read_again(void)
+{
+	const char *dir = test_temporary_dir();
+	char *file = make_file(dir, "token"), *newer = make_file(dir, "newer");
+	struct certctl_connector *probe = zoo_issuer("probe", talloc_asprintf(test_mem(), "{'readable': '%s'}", file));
+	char *read_deed = talloc_asprintf(test_mem(), "read %s", file);
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(deed(probe, read_deed, &err), err);
+	int pid = certctl_connector_pid(probe);
+
+	ASSERT_OK(deed(probe, read_deed, &err), err);
+	CU_ASSERT_EQUAL(certctl_connector_pid(probe), pid);
+	CU_ASSERT_EQUAL(rename(newer, file), 0);
+	ASSERT_OK(deed(probe, read_deed, &err), err);
+	CU_ASSERT(certctl_connector_pid(probe) != pid);
+	talloc_free(probe);
+}
+
 static void a_missing_directory_is_made_for_its_owner_alone(void)
 {
 	char *state = talloc_asprintf(test_mem(), "%s/state", test_temporary_dir());
@@ -190,6 +209,7 @@ static void the_pool_ends_all_it_started(void)
 
 const struct test tests[] = {
 	TEST(only_the_paths_of_its_options_are_open),
+	TEST(a_file_that_was_replaced_is_read_again),
 	TEST(a_missing_directory_is_made_for_its_owner_alone),
 	TEST(forbidden_deeds_are_refused_or_end_the_process),
 	TEST(the_network_is_open_to_those_who_need_it_alone),
