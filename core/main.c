@@ -15,8 +15,13 @@
 
 const char *argp_program_version = "certctld " CERTCTL_VERSION;
 
+enum {
+	OPTION_CHECK = 256,
+	OPTION_SAMPLE,
+};
+
 struct arguments {
-	bool is_dev;
+	bool is_dev, is_check, is_sample;
 	const char *config, *dir, *listen, *agents_listen, *ready_file, *database_url;
 };
 
@@ -27,6 +32,8 @@ static const struct argp_option options[] = {
 	{ "agents-listen", 'a', "HOST:PORT", 0, "Address for agents", 0 },
 	{ "ready-file", 'r', "FILE", 0, "Write FILE, as JSON, when everything is up", 0 },
 	{ "database-url", 'u', "URL", 0, "Use this database instead of a private one", 0 },
+	{ "check-config", OPTION_CHECK, NULL, 0, "Read the settings, say what is wrong with them, and exit", 0 },
+	{ "sample-config", OPTION_SAMPLE, NULL, 0, "Print every setting with its meaning and default, and exit", 0 },
 	{ 0 },
 };
 
@@ -52,6 +59,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case 'u':
 		arguments->database_url = text;
+		return 0;
+	case OPTION_CHECK:
+		arguments->is_check = true;
+		return 0;
+	case OPTION_SAMPLE:
+		arguments->is_sample = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0 || strcmp(text, "dev") != 0)
@@ -191,6 +204,19 @@ static int serve(TALLOC_CTX *mem, const struct settings *settings, const sigset_
 	return rc;
 }
 
+static int print_sample(TALLOC_CTX *mem)
+{
+	struct certctl_buffer text;
+	struct certctl_error err = { 0 };
+
+	certctl_buffer_init(&text, mem, 1 << 20);
+	certctl_fields_sample(settings_fields, sizeof(*settings_fields), 0, &text);
+	if (certctl_buffer_finish(&text, &err) < 0)
+		return 1;
+	fputs(text.data, stdout);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
@@ -200,6 +226,8 @@ int main(int argc, char **argv)
 	sigset_t ends;
 
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+	if (arguments.is_sample)
+		return print_sample(mem);
 	/* Before any thread is there: all of them inherit it. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
@@ -208,7 +236,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	int rc = choose_settings(mem, &arguments, &settings, &err);
 
-	if (rc == 0) {
+	if (rc == 0 && !arguments.is_check) {
 		certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings.log_format,
 			.level = (enum certctl_log_level)settings.log_level,
 			.fd = 2,
@@ -216,7 +244,7 @@ int main(int argc, char **argv)
 		umask(0022);
 		rc = arguments.is_dev ? write_first_issuer(mem, &settings, &err) : 0;
 	}
-	if (rc == 0)
+	if (rc == 0 && !arguments.is_check)
 		rc = serve(mem, &settings, &ends, &err);
 	if (rc < 0)
 		fprintf(stderr, "certctld: %s%s%s\n", err.what, err.hint[0] ? "\n" : "", err.hint);
