@@ -10,6 +10,7 @@
 
 /* What a connection keeps between its requests. */
 struct http_connection {
+	struct http_listener *listener;
 	struct http_connection *next, *previous; /* of its listener's watch */
 	int64_t deadline_ms;                     /* the watchdog shuts the socket down then; 0: none */
 	int socket;

@@ -110,7 +110,9 @@ struct http_listener_options {
 	const char *address;                    /* "127.0.0.1:8443", "[::1]:0" */
 	const struct http_route *const *routes; /* tables, NULL-terminated */
 	http_authenticate_fn *authenticate;
-	const char *client_ca_pem;  /* client certificates are asked for and verified against it; NULL: not asked for */
+	const char *client_ca_pem; /* client certificates are asked for and verified against it; NULL: not asked for */
+	const char *tls_priority;  /* of GnuTLS; NULL: ours.  Versions below 1.2 stay off whatever it says */
+	bool is_tls_1_3_only;
 	unsigned threads;           /* 0: 2 */
 	unsigned connections_max;   /* 0: 10,000 */
 	size_t memory_a_connection; /* 0: 32 KiB */
@@ -131,6 +133,9 @@ int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct 
  */
 int http_listen(struct http_server *server, const struct http_listener_options *options, const char *key_pem,
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err) CERTCTL_CHECKED;
+/** Show another key and certificate from the next handshake of this listener on.  INVALID leaves the old ones. */
+int http_identity_replace(struct http_server *server, const char *name, const char *key_pem,
+	const char *certificate_pem, struct certctl_error *err) CERTCTL_CHECKED;
 /** "127.0.0.1:8443", "[::]:0": an IP address, without its brackets, and a port; 0 is any free one. */
 int http_address_parse(TALLOC_CTX *mem, const char *text, char **ret_host, uint16_t *ret_port,
 	struct certctl_error *err) CERTCTL_CHECKED;

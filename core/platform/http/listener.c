@@ -318,6 +318,7 @@ static void on_connection(void *arg, struct MHD_Connection *handle, void **conte
 	*context = connection;
 	if (!connection || !info)
 		return;
+	connection->listener = listener;
 	connection->socket = info->connect_fd;
 	watch_add(listener->watch, connection);
 }
@@ -389,12 +390,34 @@ static int parse_address(TALLOC_CTX *mem, const char *text, union socket_address
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
 
+static char *choose_priorities(TALLOC_CTX *mem, const struct http_listener_options *options)
+{
+	return talloc_asprintf(mem, "%s:-VERS-TLS1.1:-VERS-TLS1.0%s",
+		options->tls_priority ? options->tls_priority : PRIORITIES,
+		options->is_tls_1_3_only ? ":-VERS-TLS1.2" : "");
+}
+
+static int open_identity(struct http_listener *listener, const char *key_pem, const char *certificate_pem,
+	struct certctl_error *err)
+{
+	struct identity *identity = NULL;
+	int rc = identity_new(listener, key_pem, certificate_pem, &identity, err);
+
+	if (rc == 0)
+		atomic_store(&listener->identity, identity);
+	return rc;
+}
+
 int listener_open(struct http_listener *listener, const struct http_listener_options *options, const char *key_pem,
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err)
 {
 	union socket_address address;
-	int rc = parse_address(listener, options->address, &address, err);
+	char *priorities = choose_priorities(listener, options);
+	int rc = priorities ? parse_address(listener, options->address, &address, err)
+			    : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
+	if (rc == 0)
+		rc = open_identity(listener, key_pem, certificate_pem, err);
 	if (rc < 0)
 		return rc;
 	struct MHD_OptionItem trust[] = { { options->client_ca_pem ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
@@ -411,8 +434,8 @@ int listener_open(struct http_listener *listener, const struct http_listener_opt
 		MHD_OPTION_CONNECTION_TIMEOUT, 120U, MHD_OPTION_URI_LOG_CALLBACK, begin, listener,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_HTTPS_MEM_KEY, key_pem, MHD_OPTION_HTTPS_MEM_CERT,
-		certificate_pem, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_ARRAY, trust, MHD_OPTION_END);
+		MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_HTTPS_CERT_CALLBACK2, identity_retrieve,
+		MHD_OPTION_HTTPS_PRIORITIES, priorities, MHD_OPTION_ARRAY, trust, MHD_OPTION_END);
 	if (!listener->daemon)
 		return certctl_fail_errno(err, errno, "%s: cannot listen", options->address);
 	*ret_port = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;

@@ -3,6 +3,7 @@
 #define CORE_HTTP_SERVER_H
 
 #include "exchange.h"
+#include "identity.h"
 #include "router.h"
 #include "waits.h"
 #include "watch.h"
@@ -20,6 +21,7 @@ struct http_listener {
 	struct watch *watch;
 	http_authenticate_fn *authenticate;
 	bool asks_certificate;
+	_Atomic(struct identity *) identity;
 };
 
 struct http_server {
