@@ -44,8 +44,6 @@ void certctl_field_bounds(const struct certctl_field *row, int64_t *ret_min, int
 void certctl_field_bounds_text(const struct certctl_field *row, char *text, size_t size);
 /** The row that the items of a LIST follow. */
 struct certctl_field certctl_field_item(const struct certctl_field *list);
-/** A default or an environment variable as the JSON it stands for.  NULL: out of memory or not UTF-8. */
-json_t *certctl_field_json_of_text(const struct certctl_field *row, const char *text);
 const struct certctl_choice *certctl_field_choice_by_value(const struct certctl_field *row, int value);
 
 /** "integer, 1..600", "list of host", "a or b": what may stand there, for people. */

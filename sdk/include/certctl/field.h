@@ -162,6 +162,12 @@ CERTCTL_API json_t *certctl_fields_to_json(const struct certctl_field *fields, s
 /** A document as it was written, with every secret member masked; unknown members are kept out. */
 CERTCTL_API json_t *certctl_fields_mask(const struct certctl_field *fields, size_t row_size, const json_t *document);
 
+/**
+ * What a text of the environment or of a command line stands for, as the type of its row says: "8" is a number, "a,b" a list, anything
+ * else a text, which parsing then judges.  NULL: out of memory, or not UTF-8.
+ */
+CERTCTL_API json_t *certctl_field_json_of_text(const struct certctl_field *row, const char *text);
+
 /** JSON Schema 2020-12 of the object.  NULL when out of memory. */
 CERTCTL_API json_t *certctl_fields_schema(const struct certctl_field *fields, size_t row_size);
 /** `--help`: one paragraph a field, wrapped at 100 columns. */
