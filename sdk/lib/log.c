@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -19,8 +20,14 @@
 #define PAIRS_MAX  64
 #define RECORD_MAX 32768 /* no pair is added beyond */
 
-static struct certctl_log_options setup = {
-	.format = CERTCTL_LOG_LOGFMT, .level = CERTCTL_LOG_INFO, .fd = STDERR_FILENO
+static struct certctl_log_options setup = { .fd = STDERR_FILENO };
+/* These two may change while others log. */
+static atomic_int log_format = CERTCTL_LOG_LOGFMT, log_level = CERTCTL_LOG_INFO;
+
+/* One record on its way: a change of format in between must not mix the two. */
+struct record {
+	struct certctl_buffer text;
+	bool is_json;
 };
 
 static const char *const level_names[] = {
@@ -34,17 +41,20 @@ static const char *const level_names[] = {
 void certctl_log_setup(const struct certctl_log_options *options)
 {
 	setup = *options;
-	if (!setup.format)
-		setup.format = CERTCTL_LOG_LOGFMT;
-	if (!setup.level)
-		setup.level = CERTCTL_LOG_INFO;
 	if (setup.fd <= 0)
 		setup.fd = STDERR_FILENO;
+	certctl_log_change(options->format, options->level);
+}
+
+void certctl_log_change(enum certctl_log_format format, enum certctl_log_level level)
+{
+	atomic_store(&log_format, format ? (int)format : CERTCTL_LOG_LOGFMT);
+	atomic_store(&log_level, level ? (int)level : CERTCTL_LOG_INFO);
 }
 
 bool certctl_log_enabled(enum certctl_log_level level)
 {
-	return level <= setup.level;
+	return (int)level <= atomic_load(&log_level);
 }
 
 const char *certctl_log_level_name(enum certctl_log_level level)
@@ -86,35 +96,35 @@ static bool is_bare(const char *value, size_t len)
 	return len > 0 && strspn(value, bare) == len && strcmp(value, "null") != 0;
 }
 
-static void put_value(struct certctl_buffer *record, const char *value)
+static void put_value(struct record *record, const char *value)
 {
 	if (!value) {
-		certctl_buffer_puts(record, "null");
+		certctl_buffer_puts(&record->text, "null");
 		return;
 	}
 	size_t len = strlen(value), keep = certctl_utf8_cut(value, len, VALUE_MAX);
 
-	if (setup.format == CERTCTL_LOG_LOGFMT && keep == len && is_bare(value, len))
-		certctl_buffer_append(record, value, len);
+	if (!record->is_json && keep == len && is_bare(value, len))
+		certctl_buffer_append(&record->text, value, len);
 	else
-		certctl_buffer_json_string(record, value, keep);
+		certctl_buffer_json_string(&record->text, value, keep);
 }
 
 /* Keys are ours or a plugin's; what a key must not contain becomes "_". */
-static void put_pair(struct certctl_buffer *record, const char *key, const char *value)
+static void put_pair(struct record *record, const char *key, const char *value)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	bool is_json = setup.format == CERTCTL_LOG_JSON, is_first = record->len == 0;
+	bool is_first = record->text.len == 0;
 	char name[KEY_MAX];
 	size_t len = strnlen(key, sizeof(name) - 1);
 
 	for (size_t i = 0; i < len; i++)
 		name[i] = key[i] && strchr(allowed, key[i]) ? key[i] : '_';
 	name[len] = 0;
-	if (is_json)
-		certctl_buffer_printf(record, "%s\"%s\":", is_first ? "{" : ",", name);
+	if (record->is_json)
+		certctl_buffer_printf(&record->text, "%s\"%s\":", is_first ? "{" : ",", name);
 	else
-		certctl_buffer_printf(record, "%s%s=", is_first ? "" : " ", len > 0 ? name : "_");
+		certctl_buffer_printf(&record->text, "%s%s=", is_first ? "" : " ", len > 0 ? name : "_");
 	put_value(record, value);
 }
 
@@ -141,7 +151,7 @@ static void write_record(enum certctl_log_level level, const char *record, size_
 		;
 }
 
-static void put_head(struct certctl_buffer *record, enum certctl_log_level level, const char *event)
+static void put_head(struct record *record, enum certctl_log_level level, const char *event)
 {
 	char now[CERTCTL_TIME_TEXT];
 
@@ -156,24 +166,24 @@ static void put_head(struct certctl_buffer *record, enum certctl_log_level level
 void certctl_log_pairs(enum certctl_log_level level, const char *event, const char *const *pairs, size_t count)
 {
 	static const char lost[] = "level=error event=log.no_memory\n";
-	struct certctl_buffer record;
+	struct record record = { .is_json = atomic_load(&log_format) == CERTCTL_LOG_JSON };
 
 	if (!certctl_log_enabled(level))
 		return;
 	/* A root of its own: any thread may log, and a talloc tree belongs to one. */
 	TALLOC_CTX *mem = talloc_new(NULL);
 
-	certctl_buffer_init(&record, mem, RECORD_MAX + 8 * (KEY_MAX + VALUE_MAX));
+	certctl_buffer_init(&record.text, mem, RECORD_MAX + 8 * (KEY_MAX + VALUE_MAX));
 	put_head(&record, level, event);
 	size_t i = 0;
 
-	for (; i + 1 < count && record.len < RECORD_MAX; i += 2)
+	for (; i + 1 < count && record.text.len < RECORD_MAX; i += 2)
 		put_pair(&record, own_key(pairs[i]), pairs[i + 1]);
 	if (i + 1 < count)
 		put_pair(&record, "record_cut", "true");
-	certctl_buffer_puts(&record, setup.format == CERTCTL_LOG_JSON ? "}\n" : "\n");
-	if (mem && certctl_buffer_finish(&record, NULL) == 0)
-		write_record(level, record.data, record.len);
+	certctl_buffer_puts(&record.text, record.is_json ? "}\n" : "\n");
+	if (mem && certctl_buffer_finish(&record.text, NULL) == 0)
+		write_record(level, record.text.data, record.text.len);
 	else
 		write_record(level, lost, sizeof(lost) - 1);
 	talloc_free(mem);

@@ -42,6 +42,8 @@ struct certctl_log_options {
 
 /** Set once, before threads start. */
 CERTCTL_API void certctl_log_setup(const struct certctl_log_options *options);
+/** Another format and level from the next record on; any thread, at any time.  0: the default. */
+CERTCTL_API void certctl_log_change(enum certctl_log_format format, enum certctl_log_level level);
 CERTCTL_API bool certctl_log_enabled(enum certctl_log_level level);
 
 /** `event`, then pairs of key and value (`const char *`; a NULL value prints as null), ended by NULL. */

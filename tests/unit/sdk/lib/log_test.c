@@ -171,11 +171,26 @@ static void threads_do_not_mix_their_records(void)
 	close(shared.fds[1]);
 }
 
+static void format_and_level_change_while_it_runs(void)
+{
+	set_up(CERTCTL_LOG_LOGFMT, CERTCTL_LOG_INFO);
+	certctl_log(CERTCTL_LOG_DEBUG, "job.claimed", NULL);
+	CU_ASSERT_EQUAL(records, 0);
+	certctl_log_change(CERTCTL_LOG_JSON, CERTCTL_LOG_DEBUG);
+	certctl_log(CERTCTL_LOG_DEBUG, "job.claimed", NULL);
+	CU_ASSERT_EQUAL(records, 1);
+	CU_ASSERT_EQUAL(last[0], '{');
+	certctl_log_change(CERTCTL_LOG_LOGFMT, CERTCTL_LOG_ERROR);
+	certctl_log(CERTCTL_LOG_WARNING, "job.failed", NULL);
+	CU_ASSERT_EQUAL(records, 1);
+}
+
 const struct test tests[] = {
 	TEST(logfmt_quotes_what_needs_it),
 	TEST(json_records_are_json),
 	TEST(nobody_can_forge_a_record),
 	TEST(levels_filter),
+	TEST(format_and_level_change_while_it_runs),
 	TEST(an_error_logs_what_it_knows),
 	TEST(long_records_are_cut_not_lost),
 	TEST(threads_do_not_mix_their_records),
