@@ -23,7 +23,7 @@ struct certctl_deploy_policy {
 };
 
 struct certctl_deployer_options {
-	const char *state_dir; /* journal, lock and generations; 0700, made when missing */
+	const char *state_dir; /* journal, lock, records; 0700, made when missing.  Generations lie beside the files */
 	struct certctl_deploy_policy policy;
 	int64_t rollback_hours; /* how long the previous generation and key stay; 0: until the new one is served */
 	const struct certctl_clock *clock; /* NULL: the system's */
@@ -71,7 +71,8 @@ struct certctl_deploy_report {
 /**
  * Deploy all of them: each is staged, swapped and validated on its own, a bad one goes back alone; equal activate steps run once;
  * then each is probed.
- * @param ret_reports  one a deployment, in their order, on `mem`; also filled when the call returns an error
+ * What a crash of any process left is finished or undone first.  Waits while another process deploys on this host.
+ * @param ret_reports  an array with one report a deployment, in their order, on `mem`; also set when the call returns an error
  * @return 0 when every outcome is COMPLETED or UNCHANGED, otherwise the first error
  */
 int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem,

@@ -228,17 +228,25 @@ static struct transaction *new_transaction(TALLOC_CTX *work, TALLOC_CTX *mem, co
 	return transaction;
 }
 
-/* Another deployment of the same binding in this call, or one that could not be put back, is in the way. */
-static bool is_busy(struct transaction *const *transactions, size_t count, struct certctl_error *why)
+static bool is_same(const char *a, const char *b)
 {
-	const char *binding = transactions[count]->task->binding;
+	return a && b && strcmp(a, b) == 0;
+}
 
-	for (size_t i = 0; i < count && binding; i++) {
-		const char *other = transactions[i]->task->binding;
+/* Another deployment of this call has the same binding, or the id under which the journal would know both. */
+static bool is_twice(struct transaction *const *transactions, size_t count, struct certctl_error *why)
+{
+	const struct certctl_deploy_task *task = transactions[count]->task;
 
-		if (!other || strcmp(other, binding) != 0)
+	for (size_t i = 0; i < count; i++) {
+		const struct certctl_deploy_task *other = transactions[i]->task;
+
+		if (is_same(other->binding, task->binding))
+			certctl_fail(why, CERTCTL_E_CONFLICT, "binding %s: twice in one call", task->binding);
+		else if (is_same(other->id, task->id))
+			certctl_fail(why, CERTCTL_E_CONFLICT, "deployment %s: twice in one call", task->id);
+		else
 			continue;
-		certctl_fail(why, CERTCTL_E_CONFLICT, "binding %s: twice in one call", binding);
 		return true;
 	}
 	return false;
@@ -287,7 +295,7 @@ static int begin_all(struct transaction **transactions, const struct certctl_dep
 	for (size_t i = 0; i < count; i++) {
 		struct certctl_error why = { 0 };
 
-		if (is_busy(transactions, i, &why) || check_journal_is_clear(deployer, tasks[i], work, &why) < 0) {
+		if (is_twice(transactions, i, &why) || check_journal_is_clear(deployer, tasks[i], work, &why) < 0) {
 			reports[i].error = why;
 			end(transactions[i], CERTCTL_DEPLOY_REFUSED);
 		} else {

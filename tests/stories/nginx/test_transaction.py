@@ -262,6 +262,13 @@ class IsRefused(unittest.TestCase):
             self.assertEqual([report["outcome"] for report in reports], ["completed", "refused"], reports)
             self.assertEqual(stage.site.served(), first["fingerprint"])
 
+    def test_twice_the_same_id_in_one_call(self):
+        with Stage(["a.example.test", "b.example.test"]) as stage:
+            pairs = [stage.authority.issue(site.name) for site in stage.sites]
+            reports = stage.deploy(*[{**stage.deployment(pair, site), "id": "job-1"} for pair, site in zip(pairs, stage.sites)])
+            self.assertEqual([report["outcome"] for report in reports], ["completed", "refused"], reports)
+            self.assertIn("job-1: twice", reports[1]["what"])
+
 
 class IsPutBack(unittest.TestCase):
     def put_back(self, stage, plan, failed_step, expected="rolled_back", **changes):
