@@ -307,6 +307,21 @@ static void a_deadline_kills_the_process_and_the_next_call_gets_a_new_one(void)
 	talloc_free(good);
 }
 
+/* A signal takes effect when the kernel gets to it, and with several threads not in all of them at once. */
+static bool has_stopped(void *arg)
+{
+	char path[64], text[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", *(int *)arg);
+	FILE *file = fopen(path, "re");
+	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	const char *after_name = len > 0 ? strrchr(text, ')') : NULL;
+
+	if (file)
+		fclose(file);
+	return after_name && strncmp(after_name, ") T", 3) == 0;
+}
+
 static void a_stopped_process_is_killed_at_the_deadline(void)
 {
 	struct certctl_call call = { .timeout_ms = 500 };
@@ -317,6 +332,7 @@ static void a_stopped_process_is_killed_at_the_deadline(void)
 	int pid = certctl_connector_pid(good);
 
 	kill(pid, SIGSTOP);
+	CU_ASSERT(becomes(has_stopped, &pid));
 	ASSERT_FAILS(certctl_connector_test(good, &call, &err), CERTCTL_E_TIMEOUT, "did not end in time", err);
 	CU_ASSERT(becomes(has_gone, &pid));
 	good_still_answers(good);
@@ -416,15 +432,16 @@ static void crashes_in_a_row_are_answered_with_a_pause(void)
 {
 	struct certctl_connector *animal = zoo_issuer("crashes", NULL);
 	struct certctl_error err = { 0 };
+	int crashes = 0, rc;
 
+	/* The second crash starts the pauses; on a slow machine the first ones may be over before we ask. */
+	while ((rc = certctl_connector_test(animal, NULL, &err)) == CERTCTL_E_CRASHED && crashes < 8)
+		crashes++;
+	CU_ASSERT(crashes >= 2);
+	ASSERT_FAILS(rc, CERTCTL_E_UNAVAILABLE, "times in a row; it is started again in ", err);
+	CU_ASSERT(err.retryable && err.retry_after_s >= 1);
+	sleep_ms(err.retry_after_s * 1000L + 100);
 	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
-	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
-	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_UNAVAILABLE, "crashed 2 times in a row",
-		err);
-	CU_ASSERT(err.retryable && err.retry_after_s == 1);
-	sleep_ms(1100);
-	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_CRASHED, "SIGABRT", err);
-	ASSERT_FAILS(certctl_connector_test(animal, NULL, &err), CERTCTL_E_UNAVAILABLE, "started again in 2 s", err);
 	talloc_free(animal);
 }
 
@@ -433,20 +450,20 @@ static void crashes_in_a_row_are_answered_with_a_pause(void)
 static void calls_of_one_instance_run_side_by_side(void)
 {
 	struct certctl_connector *good = zoo_issuer("good", NULL);
-	struct job jobs[8];
+	struct job jobs[4];
 	pthread_t threads[CERTCTL_COUNT(jobs)];
 	int64_t start_ms = certctl_monotonic_ms();
 
 	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++) {
-		jobs[i] = (struct job){ .connector = good, .deed = "wait", .wait_ms = 1000, .call.timeout_ms = 60000 };
+		jobs[i] = (struct job){ .connector = good, .deed = "wait", .wait_ms = 3000, .call.timeout_ms = 60000 };
 		CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, do_job, &jobs[i]), 0);
 	}
 	for (size_t i = 0; i < CERTCTL_COUNT(jobs); i++) {
 		pthread_join(threads[i], NULL);
 		CU_ASSERT_EQUAL(jobs[i].rc, 0);
 	}
-	/* Eight of a second each, four at a time: two seconds; one after the other they would take eight. */
-	CU_ASSERT(certctl_monotonic_ms() - start_ms < 7000);
+	/* Three seconds each, all at a time; one after the other they would take twelve. */
+	CU_ASSERT(certctl_monotonic_ms() - start_ms < 11500);
 	talloc_free(good);
 }
 
