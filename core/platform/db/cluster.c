@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ struct db_cluster {
 	struct db_postmaster postmaster;
 	const char *initdb;
 	char *owner_conninfo, *conninfo;
-	pthread_mutex_t lock; /* of postmaster, once the keeper runs */
+	atomic_int pid; /* of the postmaster, for others than the keeper; 0: none */
 	pthread_t keeper;
 	bool is_kept;
 	int stop_fd;
@@ -269,10 +270,10 @@ static void bring_back(struct db_cluster *cluster)
 	struct certctl_error err = { 0 };
 
 	certctl_log(CERTCTL_LOG_ERROR, "database.died", "log", cluster->postmaster.log_file, NULL);
-	pthread_mutex_lock(&cluster->lock);
+	atomic_store(&cluster->pid, 0);
 	int rc = db_postmaster_start(&cluster->postmaster, &err);
 
-	pthread_mutex_unlock(&cluster->lock);
+	atomic_store(&cluster->pid, (int)cluster->postmaster.pid);
 	if (rc < 0)
 		certctl_log_error(CERTCTL_LOG_ERROR, "database.start_failed", &err, NULL);
 	else
@@ -318,7 +319,6 @@ static int destroy(struct db_cluster *cluster)
 		close(cluster->postmaster.pid_fd);
 	if (cluster->stop_fd >= 0)
 		close(cluster->stop_fd);
-	pthread_mutex_destroy(&cluster->lock);
 	return 0;
 }
 
@@ -344,6 +344,7 @@ static int start(struct db_cluster *cluster, const struct db_cluster_options *op
 		cluster->postmaster.socket_dir);
 	if (!cluster->owner_conninfo || !cluster->conninfo)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	atomic_store(&cluster->pid, (int)cluster->postmaster.pid);
 	return start_keeper(cluster, err);
 }
 
@@ -356,7 +357,6 @@ int db_cluster_start(TALLOC_CTX *mem, const struct db_cluster_options *options, 
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	cluster->postmaster.pid_fd = -1;
 	cluster->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_init(&cluster->lock, NULL);
 	talloc_set_destructor(cluster, destroy);
 	int rc = cluster->stop_fd < 0 ? certctl_fail_errno(err, errno, "eventfd") : start(cluster, options, err);
 
@@ -390,9 +390,5 @@ const char *db_cluster_conninfo(const struct db_cluster *cluster)
 
 int db_cluster_pid(struct db_cluster *cluster)
 {
-	pthread_mutex_lock(&cluster->lock);
-	int pid = (int)cluster->postmaster.pid;
-
-	pthread_mutex_unlock(&cluster->lock);
-	return pid;
+	return atomic_load(&cluster->pid);
 }

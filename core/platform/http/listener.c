@@ -141,8 +141,10 @@ static int find_route(struct exchange *exchange, struct certctl_error *err)
 		request->method = "GET";
 	int rc = router_find(exchange->listener->router, request, &allow, err);
 
-	if (allow)
+	if (allow) {
+		exchange->reply.status = 405;
 		http_reply_header(&exchange->reply, "Allow", allow);
+	}
 	if (rc < 0)
 		return rc;
 	exchange->body_max = request->route->body_max ? request->route->body_max : BODY_MAX;

@@ -86,7 +86,7 @@ static const struct {
 	{ CERTCTL_E_NOT_FOUND, 404, "Not found" },
 	{ CERTCTL_E_CONFLICT, 409, "In conflict with what is there" },
 	{ CERTCTL_E_DENIED, 403, "Not permitted" },
-	{ CERTCTL_E_UNSUPPORTED, 405, "Not supported" },
+	{ CERTCTL_E_UNSUPPORTED, 422, "Not supported" },
 	{ CERTCTL_E_UNAVAILABLE, 503, "Not available now" },
 	{ CERTCTL_E_TIMEOUT, 503, "Not done in time" },
 	{ CERTCTL_E_INTERRUPTED, 503, "Not available now" },

@@ -20,6 +20,8 @@
 #define COALESCE_MS 50
 /* How long work can lie when every wake-up was lost. */
 #define POLL_MS 1000
+/* Two months are made ahead: missing a few of these does no harm. */
+#define PARTITIONS_MS (INT64_C(3600) * 1000)
 
 struct held {
 	struct held *next;
@@ -231,12 +233,21 @@ static void wake_all(struct jobs *jobs)
 		jobs->options.woken(jobs->options.context);
 }
 
+static int make_partitions(struct db *db, int64_t *next_ms, struct certctl_error *err)
+{
+	if (certctl_monotonic_ms() < *next_ms)
+		return 0;
+	*next_ms = certctl_monotonic_ms() + PARTITIONS_MS;
+	return db_run(db, NULL, &query_partitions_make, DB_NO_VALUES, NULL, err);
+}
+
 /* One NOTIFY for everything that happened in 50 ms, outside of any working transaction: it would serialise their commits. */
 static int listen_and_wake(struct jobs *jobs, struct db *db, struct certctl_error *err)
 {
 	static const struct timespec coalesce = { .tv_nsec = COALESCE_MS * 1000000L };
 	eventfd_t wakes;
 	bool is_notified;
+	int64_t partitions_ms = 0;
 	int rc = db_listen(db, CHANNEL, err);
 
 	/* What happened before we listened. */
@@ -246,7 +257,9 @@ static int listen_and_wake(struct jobs *jobs, struct db *db, struct certctl_erro
 	}
 	while (rc == 0 && !must_stop(jobs)) {
 		is_notified = false;
-		rc = db_wait(db, jobs->wake_fd, POLL_MS, &is_notified, err);
+		rc = make_partitions(db, &partitions_ms, err);
+		if (rc == 0)
+			rc = db_wait(db, jobs->wake_fd, POLL_MS, &is_notified, err);
 		if (rc == 0 && eventfd_read(jobs->wake_fd, &wakes) == 0) {
 			/* Here at once, to the other servers in a moment. */
 			wake_all(jobs);

@@ -39,5 +39,6 @@ SELECT id, type, 'Cancelled', step, priority, certificate_id, placement_id, agen
 	clock.now(), runner
 FROM gone;
 
--- name: job_partitions_make
+-- Months of the tables that are partitioned, ahead of time.
+-- name: partitions_make
 SELECT make_partitions('jobs_ended', 'job-', 2), make_partitions('audit_events', 'ae-', 2);

@@ -1,5 +1,6 @@
 /* The database room on a real private cluster. */
 #include "core/database.h"
+#include "core/platform/jobs/jobs.sql.h"
 
 #include <certctl/time.h>
 #include <pthread.h>
@@ -273,6 +274,24 @@ static void the_application_cannot_change_the_audit_trail(void)
 	talloc_free(owner);
 }
 
+static void the_application_makes_months_ahead_and_they_are_protected(void)
+{
+	struct db_query query = { .name = "month_truncate" };
+	struct certctl_error err = { 0 };
+
+	test_database();
+	test_sql("DO $$ BEGIN EXECUTE 'DROP TABLE ' || (SELECT max(inhrelid::regclass::text) FROM pg_inherits "
+		 "WHERE inhparent = 'audit_events'::regclass); END $$");
+	ASSERT_TEXT(test_value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass"), "2");
+	ASSERT_OK(db_once(test_database(), NULL, &query_partitions_make, DB_NO_VALUES, NULL, &err), err);
+	ASSERT_TEXT(test_value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass"), "3");
+	query.sql = talloc_asprintf(test_mem(), "TRUNCATE %s",
+		test_value(
+			"SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass"));
+	ASSERT_FAILS(db_once(test_database(), NULL, &query, DB_NO_VALUES, NULL, &err), CERTCTL_E_INTERNAL,
+		"permission denied", err);
+}
+
 static void a_notification_wakes_a_listener(void)
 {
 	struct certctl_error err = { 0 };
@@ -304,6 +323,7 @@ const struct test tests[] = {
 	TEST(migrations_run_once_and_a_newer_schema_is_refused),
 	TEST(a_migration_that_fails_leaves_nothing),
 	TEST(the_application_cannot_change_the_audit_trail),
+	TEST(the_application_makes_months_ahead_and_they_are_protected),
 	TEST(a_notification_wakes_a_listener),
 	{ 0 },
 };

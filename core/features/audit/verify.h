@@ -1,0 +1,42 @@
+/**
+ * Verification: give it the trail in its order, epoch, batch, that batch's events, its checkpoints, the next batch; the first
+ * thing that is not as it was sealed is INVALID, named by batch and event.  Pure: no database, no file.
+ */
+#ifndef CORE_AUDIT_VERIFY_H
+#define CORE_AUDIT_VERIFY_H
+
+#include "signing.h"
+#include "trail.h"
+
+struct audit_verifier;
+
+/** @param is_partial  events may be left out, as in a filtered export: what is there must still be genuine */
+int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, bool is_partial, struct audit_verifier **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+int audit_verify_epoch(struct audit_verifier *verifier, const struct audit_epoch *epoch,
+	struct certctl_error *err) CERTCTL_CHECKED;
+int audit_verify_batch(struct audit_verifier *verifier, const struct audit_batch *batch,
+	struct certctl_error *err) CERTCTL_CHECKED;
+int audit_verify_event(struct audit_verifier *verifier, const char *const values[AUDIT_COLUMNS],
+	struct certctl_error *err) CERTCTL_CHECKED;
+int audit_verify_checkpoint(struct audit_verifier *verifier, const struct audit_checkpoint *checkpoint,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+struct audit_report {
+	int64_t batches, events; /* sealed */
+	int64_t absent;          /* of these, events left out of a partial trail */
+	int64_t checkpoints, signed_events;
+	char signed_at[32], head[2 * AUDIT_HASH + 1];
+	char last_txid[32]; /* of the last batch; "0" without one */
+	int64_t last_seq, epoch_first_seq;
+};
+/** Nothing more comes. */
+int audit_verify_end(struct audit_verifier *verifier, struct audit_report *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** One line of an export with proof (`export?format=jsonl&proof=true`): the above, from JSON. */
+int audit_verify_line(struct audit_verifier *verifier, const char *line, size_t len,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+#endif
