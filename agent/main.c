@@ -178,7 +178,7 @@ static int run_until_signal(const struct arguments *arguments, const struct cert
 	if (rc != 0)
 		return certctl_fail_errno(err, rc, "thread");
 	rc = arguments->is_enrolment ? certctl_agent_enrol(&agent, err) : run(&agent, err);
-	pthread_kill(signals, SIGTERM);
+	kill(getpid(), SIGTERM); /* blocked everywhere: it can only end the wait of that thread */
 	pthread_join(signals, NULL);
 	certctl_stop_done(&agent.stop);
 	return rc;

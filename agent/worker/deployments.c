@@ -131,6 +131,18 @@ static int prepare(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t 
 	return rc;
 }
 
+/* Two versions for one place in one transaction would be a coin toss. */
+static int check_alone(const struct item *items, size_t index, struct certctl_error *err)
+{
+	const char *binding = items[index].request.binding_id;
+
+	for (size_t i = 0; binding && i < index; i++)
+		if (!items[i].is_over && strcmp(items[i].request.binding_id, binding) == 0)
+			return certctl_fail(err, CERTCTL_E_CONFLICT, "binding %s: job %s of this request has it too",
+				binding, items[i].job_id);
+	return 0;
+}
+
 static int prepare_all(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *list, struct item *items,
 	struct certctl_error *err)
 {
@@ -142,7 +154,7 @@ static int prepare_all(struct certctl_worker *worker, TALLOC_CTX *mem, const jso
 			return certctl_error_prefix(err, "deployments[%zu]", i);
 		struct certctl_error why = { 0 };
 
-		if (prepare(worker, mem, one, &items[i], &why) == 0)
+		if (prepare(worker, mem, one, &items[i], &why) == 0 && check_alone(items, i, &why) == 0)
 			continue;
 		items[i].report = (struct certctl_deploy_report){ .outcome = CERTCTL_DEPLOY_REFUSED, .error = why };
 		items[i].is_over = true;

@@ -244,6 +244,18 @@ class Hostility(AgentStory):
         self.assertEqual(0, self.reloads())
         self.stop_all()
 
+    def test_two_deployments_for_one_place_at_once_are_not_a_coin_toss(self):
+        self.begin()
+        version = self.issue(self.request_csr("job-1"), 1)
+        self.assertEqual(0, self.host.agent.stop())
+        for job_id in ("job-2", "job-3"):
+            self.control.add(self.deployment(job_id, version))
+        self.keep(self.host.start_agent())
+        self.await_state("job-2", "Completed")
+        self.assertIn("binding bnd-web", self.await_state("job-3", "Failed")["error"]["what"])
+        self.assertEqual(1, self.reloads())
+        self.stop_all()
+
     def test_only_the_agents_user_may_talk_to_the_worker(self):
         self.begin()
         if os.getuid() != 0:
