@@ -193,8 +193,7 @@ static const struct db_query **prepared_slot(struct db *db, const struct db_quer
 	for (size_t i = 0; i < DB_PREPARED_MAX; i++, at = (at + 1) % DB_PREPARED_MAX)
 		if (!db->prepared[at] || db->prepared[at] == query)
 			return &db->prepared[at];
-	certctl_assert(!"more named queries than DB_PREPARED_MAX");
-	return NULL;
+	certctl_assert_failed("fewer named queries than DB_PREPARED_MAX", __FILE__, __LINE__, __func__);
 }
 
 int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err)

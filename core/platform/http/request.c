@@ -15,8 +15,7 @@ const char *http_path(const struct http_request *request, const char *name)
 	for (size_t i = 0; i < request->path_value_count; i++)
 		if (strcmp(request->path_values[i].name, name) == 0)
 			return request->path_values[i].value;
-	certctl_assert(!"the route has a part of this name");
-	return NULL;
+	certctl_assert_failed("the route has a part of this name", __FILE__, __LINE__, __func__);
 }
 
 const char *http_query(const struct http_request *request, const char *name)
