@@ -23,6 +23,7 @@ enum exchange_state {
 	EXCHANGE_BODY,    /* the body is read */
 	EXCHANGE_WORK,    /* suspended: queued, worked on or waiting */
 	EXCHANGE_DONE,    /* the reply is ready */
+	EXCHANGE_STREAM,  /* its body is on the way, suspended while the next piece is made */
 };
 
 struct exchange {
@@ -36,6 +37,10 @@ struct exchange {
 	size_t body_max;
 	bool is_body_too_large, must_close, is_counted;
 	struct exchange *next; /* in the queue of the workers */
+
+	/* Of a body that comes in pieces; kept by stream.c. */
+	size_t sent; /* of the piece */
+	bool is_stream_done, is_stream_broken;
 
 	/* Of a handler that waits; kept by waits.c. */
 	struct exchange *next_waiting, *previous_waiting;

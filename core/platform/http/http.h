@@ -57,6 +57,13 @@ int http_query_only(const struct http_request *request, const char *const *names
 
 /* --- Reply ----------------------------------------------------------------------------------------------------------- */
 
+/**
+ * Append the next piece of a body; run on a worker each time the client has taken the one before.
+ * *ret_is_done: it was the last.  An error breaks the connection, so that nobody takes half a body for the whole.
+ */
+typedef int http_stream_fn(struct http_request *request, void *arg, struct certctl_buffer *out, bool *ret_is_done,
+	struct certctl_error *err);
+
 struct http_reply {
 	unsigned status;  /* set by a handler that fails: overrides what the error code gives */
 	const char *code; /* of a problem: overrides the name of the error code */
@@ -65,6 +72,9 @@ struct http_reply {
 	struct http_pair headers[8];
 	size_t header_count;
 	json_t *problems; /* of a validation: [{field, detail}], freed with the request */
+
+	http_stream_fn *more; /* the body comes piece by piece; NULL: it is in `body` */
+	void *more_arg;
 };
 
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);
@@ -72,6 +82,8 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
 int http_reply_json(struct http_reply *reply, unsigned status);
 int http_reply_text(struct http_reply *reply, unsigned status, const char *content_type, const char *text);
 int http_reply_empty(struct http_reply *reply, unsigned status);
+/** Status 200 and a body of any length; `arg` must live as long as the request. */
+int http_reply_stream(struct http_reply *reply, const char *content_type, http_stream_fn *more, void *arg);
 
 /* --- Routes ---------------------------------------------------------------------------------------------------------- */
 
@@ -82,6 +94,8 @@ int http_reply_empty(struct http_reply *reply, unsigned status);
 enum http_route_flags {
 	HTTP_INLINE =
 		1 << 0, /* answers from memory, on the I/O thread: /health answers when everything else is stuck */
+	HTTP_SECRET_BODY = 1 << 1, /* the body carries a secret: not even its hash is written down */
+	HTTP_QUIET = 1 << 2,       /* 204 says that there is nothing: such a call is counted, not recorded */
 };
 
 enum http_outcome {
@@ -118,10 +132,19 @@ struct http_listener_options {
 	size_t memory_a_connection; /* 0: 32 KiB */
 };
 
+/**
+ * A reply is ready and has not left.  Run on the thread that made it, for everything but inline routes and requests without
+ * a path.
+ * @param can_hold  false: refused before its body was read, it leaves whatever is returned
+ * @return true: http_finish() will be called for it, once, by any thread; until then it stays
+ */
+typedef bool http_finished_fn(struct http_request *request, const struct http_reply *reply, bool can_hold);
+
 struct http_options {
-	void *context;      /* handed to handlers */
-	unsigned workers;   /* 0: 8 */
-	unsigned queue_max; /* requests that wait for a worker; 0: 1,024 */
+	void *context;              /* handed to handlers */
+	unsigned workers;           /* 0: 8 */
+	unsigned queue_max;         /* requests that wait for a worker; 0: 1,024 */
+	http_finished_fn *finished; /* NULL: nobody wants to know */
 };
 
 int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct http_server **ret,
@@ -141,6 +164,9 @@ int http_address_parse(TALLOC_CTX *mem, const char *text, char **ret_host, uint1
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** Accept no more, answer everyone who waits, finish what runs, close.  talloc_free does it too. */
 void http_server_stop(struct http_server *server);
+
+/** Let a reply leave that was held back; with `failure`, that becomes the reply. */
+void http_finish(struct http_request *request, const struct certctl_error *failure);
 
 /* --- Waiting --------------------------------------------------------------------------------------------------------- */
 

@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_MAX 65536
+#define BODY_MAX     65536
+#define STREAM_BLOCK 32768
 
 /* --- From the library's request to ours ------------------------------------------------------------------------------ */
 
@@ -159,7 +160,9 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 {
 	struct http_reply *reply = &exchange->reply;
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_PERSISTENT);
+		reply->more
+			? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, exchange, NULL)
+			: MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_PERSISTENT);
 
 	if (!response)
 		return MHD_NO;
@@ -185,6 +188,8 @@ static enum MHD_Result refuse(struct exchange *exchange, int code, const struct 
 	exchange->state = EXCHANGE_DONE;
 	exchange->must_close = true;
 	reply_problem(exchange, code, err);
+	if (exchange->listener->server->options.finished && exchange->request.path)
+		exchange->listener->server->options.finished(&exchange->request, &exchange->reply, false);
 	return send_reply(exchange);
 }
 
@@ -279,6 +284,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *handle, cons
 	case EXCHANGE_DONE:
 		return send_reply(exchange);
 	case EXCHANGE_WORK:
+	case EXCHANGE_STREAM:
 		break;
 	}
 	return MHD_NO;

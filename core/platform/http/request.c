@@ -75,6 +75,15 @@ int http_reply_empty(struct http_reply *reply, unsigned status)
 	return HTTP_DONE;
 }
 
+int http_reply_stream(struct http_reply *reply, const char *content_type, http_stream_fn *more, void *arg)
+{
+	reply->status = 200;
+	reply->content_type = content_type;
+	reply->more = more;
+	reply->more_arg = arg;
+	return HTTP_DONE;
+}
+
 /* One row an error code: what HTTP calls it, and the title of the problem. */
 static const struct {
 	int code;

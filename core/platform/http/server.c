@@ -48,13 +48,38 @@ static void work(void *arg, struct exchange *exchange)
 {
 	struct http_server *server = arg;
 
+	if (exchange->state == EXCHANGE_STREAM) {
+		stream_fill(exchange);
+		MHD_resume_connection(exchange->handle);
+		return;
+	}
 	waits_begin(server->waits, exchange);
 	if (server_run(exchange) == HTTP_WAITING) {
 		waits_add(server->waits, exchange);
 		return;
 	}
 	exchange->state = EXCHANGE_DONE;
+	/* Counted before anybody can let it go; after that it is gone. */
+	atomic_fetch_add(&server->held, 1);
+	if (server->options.finished && server->options.finished(&exchange->request, &exchange->reply, true))
+		return;
+	atomic_fetch_sub(&server->held, 1);
 	MHD_resume_connection(exchange->handle);
+}
+
+void http_finish(struct http_request *request, const struct certctl_error *failure)
+{
+	struct exchange *exchange = exchange_of(request);
+	struct http_server *server = exchange->listener->server;
+
+	if (failure) {
+		exchange->reply.status = 0;
+		exchange->reply.code = NULL;
+		exchange->reply.more = NULL;
+		reply_problem(exchange, failure->code, failure);
+	}
+	MHD_resume_connection(exchange->handle);
+	atomic_fetch_sub(&server->held, 1);
 }
 
 static void continue_wait(void *arg, struct exchange *exchange)
@@ -127,6 +152,8 @@ static void drain(struct http_server *server)
 		nanosleep(&pause, NULL);
 	/* What is still in the queue or running ends here: workers finish, then nothing is suspended. */
 	workers_stop(server->workers);
+	while (atomic_load(&server->held) > 0)
+		nanosleep(&pause, NULL);
 }
 
 void http_server_stop(struct http_server *server)

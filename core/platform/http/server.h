@@ -34,12 +34,17 @@ struct http_server {
 	bool has_clock;
 	atomic_bool must_stop;
 	atomic_uint working; /* requests handed to a worker whose reply is not sent yet */
+	atomic_uint held;    /* replies that http_finish() will let go */
 };
 
 /** Authenticate and run the handler, or turn its error into the reply.  On a worker, or inline. */
 int server_run(struct exchange *exchange);
 /** Reply at once, on the I/O thread. */
 void server_run_inline(struct exchange *exchange);
+/** The reader of libmicrohttpd: takes from the piece, or has a worker make the next (stream.c). */
+ssize_t stream_read(void *exchange, uint64_t position, char *to, size_t max);
+/** Make the next piece, on a worker. */
+void stream_fill(struct exchange *exchange);
 /** Open the socket and the daemon (listener.c). */
 int listener_open(struct http_listener *listener, const struct http_listener_options *options, const char *key_pem,
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err) CERTCTL_CHECKED;
