@@ -117,8 +117,7 @@ static void try_bounds(struct table *table, const struct certctl_field *field)
 
 /* One malformed text a type; those without any take every text. */
 static const char *const malformed[CERTCTL_FIELD_TYPE_COUNT] = {
-	[CERTCTL_TEXT] = "a\x01"
-			 "b",
+	[CERTCTL_TEXT] = "a\001b",
 	[CERTCTL_INTEGER] = "seven",
 	[CERTCTL_BOOLEAN] = "perhaps",
 	[CERTCTL_DURATION] = "7 parsecs",

@@ -13,8 +13,6 @@
 #define PEER_START_MS 30000
 #define PEER_LINE_MAX 1024
 
-extern char **environ;
-
 struct peer {
 	pid_t pid; /* leads its own group */
 	int output;
