@@ -1,125 +1,29 @@
-/* certctld: arguments, signals, the ready file.  What is started, and in which order, is server.c's. */
+/* certctld: start and end, signals, the ready file.  What is started, and in which order, is server.c's. */
+#include "core/arguments.h"
 #include "core/server.h"
 
-#include <argp.h>
 #include <certctl/files.h>
 #include <certctl/json.h>
 #include <certctl/log.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
-const char *argp_program_version = "certctld " CERTCTL_VERSION;
+#define TICK_MS INT64_C(60000)
 
-enum {
-	OPTION_CHECK = 256,
-	OPTION_SAMPLE,
+/* The program while it serves. */
+struct running {
+	TALLOC_CTX *mem;
+	const struct arguments *arguments;
+	struct settings_loaded *first, *latest; /* of the start, and of the last reload; may be the same */
+	struct server *server;
+	sigset_t signals;
 };
-
-struct arguments {
-	bool is_dev, is_check, is_sample;
-	const char *config, *dir, *listen, *agents_listen, *ready_file, *database_url;
-};
-
-static const struct argp_option options[] = {
-	{ "config", 'c', "FILE", 0, "Read the settings from FILE (default /etc/certctl/certctld.yaml)", 0 },
-	{ "dir", 'd', "DIR", 0, "Keep everything in DIR", 0 },
-	{ "listen", 'l', "HOST:PORT", 0, "Address of the HTTPS API; port 0 takes a free one", 0 },
-	{ "agents-listen", 'a', "HOST:PORT", 0, "Address for agents", 0 },
-	{ "ready-file", 'r', "FILE", 0, "Write FILE, as JSON, when everything is up", 0 },
-	{ "database-url", 'u', "URL", 0, "Use this database instead of a private one", 0 },
-	{ "check-config", OPTION_CHECK, NULL, 0, "Read the settings, say what is wrong with them, and exit", 0 },
-	{ "sample-config", OPTION_SAMPLE, NULL, 0, "Print every setting with its meaning and default, and exit", 0 },
-	{ 0 },
-};
-
-static error_t parse_option(int key, char *text, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 'c':
-		arguments->config = text;
-		return 0;
-	case 'd':
-		arguments->dir = text;
-		return 0;
-	case 'l':
-		arguments->listen = text;
-		return 0;
-	case 'a':
-		arguments->agents_listen = text;
-		return 0;
-	case 'r':
-		arguments->ready_file = text;
-		return 0;
-	case 'u':
-		arguments->database_url = text;
-		return 0;
-	case OPTION_CHECK:
-		arguments->is_check = true;
-		return 0;
-	case OPTION_SAMPLE:
-		arguments->is_sample = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0 || strcmp(text, "dev") != 0)
-			argp_error(state, "'%s': only the command 'dev' is known", text);
-		arguments->is_dev = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (arguments->is_dev && !arguments->dir)
-			argp_error(state, "dev: --dir is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp parser = { options, parse_option, "[dev]",
-	"The control plane of certctl.\v`certctld dev --dir DIR` runs everything embedded in one folder: a private "
-	"PostgreSQL, its own CA and TLS certificate, and an admin key that is made and shown once.",
-	NULL, NULL, NULL };
-
-static const char *absolute(TALLOC_CTX *mem, const char *path)
-{
-	char cwd[PATH_MAX];
-
-	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
-		return path;
-	return talloc_asprintf(mem, "%s/%s", cwd, path);
-}
-
-static int choose_settings(TALLOC_CTX *mem, const struct arguments *arguments, struct settings *ret,
-	struct certctl_error *err)
-{
-	const char *file = arguments->config   ? arguments->config
-			   : arguments->is_dev ? NULL
-					       : "/etc/certctl/certctld.yaml";
-	int rc = file ? settings_read(mem, file, ret, err) : settings_default(mem, ret, err);
-
-	if (rc < 0)
-		return rc;
-	if (arguments->is_dev) {
-		ret->listen = "127.0.0.1:8443";
-		ret->agents_listen = "127.0.0.1:8444";
-	}
-	if (arguments->dir)
-		ret->state_dir = absolute(mem, arguments->dir);
-	if (arguments->listen)
-		ret->listen = arguments->listen;
-	if (arguments->agents_listen)
-		ret->agents_listen = arguments->agents_listen;
-	if (arguments->ready_file)
-		ret->ready_file = absolute(mem, arguments->ready_file);
-	if (arguments->database_url)
-		ret->database_url = arguments->database_url;
-	return 0;
-}
 
 /* An issuer to begin with: written once, the operator's from then on. */
 static int write_first_issuer(TALLOC_CTX *mem, const struct settings *settings, struct certctl_error *err)
@@ -128,15 +32,15 @@ static int write_first_issuer(TALLOC_CTX *mem, const struct settings *settings, 
 	CERTCTL_AUTO_CLOSE int ca_fd = -1;
 	CERTCTL_AUTO_CLOSE int fd = -1;
 	char *ca = talloc_asprintf(mem, "%s/iss-local", settings->state_dir);
-	char *folder = talloc_asprintf(mem, "%s/connectors.d", settings->state_dir);
+	const char *folder = settings->connectors.directory;
 	char *text = talloc_asprintf(mem,
 		"# A CA of its own, made at first use.\nissuers:\n  - id: iss-local\n    name: Local CA\n    type: local-ca\n"
 		"    options:\n      directory: %s/iss-local\n",
 		settings->state_dir);
 
-	if (!ca || !folder || !text)
+	if (!ca || !text)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	if (access(folder, F_OK) == 0)
+	if (access(folder, F_OK) == 0 || settings->ca.cert_path)
 		return 0;
 	int rc = certctl_dir_make(ca, 0700, &ca_fd, err);
 
@@ -165,89 +69,245 @@ static int write_ready_file(TALLOC_CTX *mem, const struct server *server, const 
 	return rc < 0 ? rc : certctl_file_replace(fd, slash + 1, text, strlen(text), &public, err);
 }
 
-static void say_hello(const struct server *server, const char *admin_key)
+/* A log is no place for a key: outside dev, the file has it. */
+static void say_hello(const struct running *running, const char *admin_key)
 {
+	const struct server *server = running->server;
+
+	certctl_log(CERTCTL_LOG_NOTICE, "server.ready", "url", server_url(server), "agents_url",
+		server_agents_url(server), NULL);
+	if (!running->arguments->is_dev) {
+		if (admin_key)
+			certctl_log(CERTCTL_LOG_NOTICE, "server.admin_key_made", "file", server_admin_key_file(server),
+				NULL);
+		return;
+	}
 	printf("certctl is ready at %s (agents: %s)\n", server_url(server), server_agents_url(server));
 	if (admin_key)
 		printf("Admin key, shown this once and kept in %s:\n  %s\n", server_admin_key_file(server), admin_key);
 	fflush(stdout);
 }
 
-static int serve(TALLOC_CTX *mem, const struct settings *settings, const sigset_t *ends, struct certctl_error *err)
+/* --- Reload ---------------------------------------------------------------------------------------------------------- */
+
+static void log_problem(void *arg, const char *text)
 {
-	struct server *server = NULL;
-	TALLOC_CTX *secrets = talloc_new(mem);
+	(void)arg;
+	certctl_log(CERTCTL_LOG_ERROR, "settings.problem", "what", text, NULL);
+}
+
+static void log_changed(void *arg, const char *path, bool is_reloaded)
+{
+	(void)arg;
+	if (is_reloaded)
+		certctl_log(CERTCTL_LOG_NOTICE, "settings.changed", "setting", path, NULL);
+}
+
+static void log_waiting(void *arg, const char *path, bool is_reloaded)
+{
+	(void)arg;
+	if (!is_reloaded)
+		certctl_log(CERTCTL_LOG_WARNING, "settings.needs_restart", "setting", path, NULL);
+}
+
+static void set_log(const struct settings *settings)
+{
+	certctl_log_change((enum certctl_log_format)settings->log.format, (enum certctl_log_level)settings->log.level);
+}
+
+static void take_over(struct running *running, struct settings_loaded *fresh)
+{
+	const struct settings *settings = settings_of(fresh);
+
+	set_log(settings);
+	settings_compare(settings_of(running->latest), settings, log_changed, NULL);
+	settings_compare(settings_of(running->first), settings, log_waiting, NULL);
+	server_reload(running->server, settings);
+	/* The server still reads those of the start. */
+	if (running->latest != running->first)
+		talloc_free(running->latest);
+	running->latest = fresh;
+	certctl_log(CERTCTL_LOG_NOTICE, "settings.reloaded", NULL);
+}
+
+static void reload(struct running *running)
+{
+	struct settings_source source = running->arguments->source;
+	struct settings_loaded *fresh = NULL;
+	struct certctl_error err = { 0 };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	source.problem = log_problem;
+	if (settings_load(running->mem, &source, &fresh, &err) < 0)
+		certctl_log_error(CERTCTL_LOG_ERROR, "settings.kept", &err, NULL);
+	else
+		take_over(running, fresh);
+	sd_notify(0, "READY=1");
+}
+
+/* --- Serving --------------------------------------------------------------------------------------------------------- */
+
+/* How long may pass between two signs of life. */
+static struct timespec choose_pause(void)
+{
+	uint64_t watchdog_us = 0;
+	int64_t pause_ms = TICK_MS;
+
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0 && (int64_t)(watchdog_us / 2000) < pause_ms)
+		pause_ms = (int64_t)(watchdog_us / 2000);
+	return (struct timespec){ .tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000 };
+}
+
+/* Until SIGTERM or SIGINT, which is returned. */
+static int wait_for_end(struct running *running)
+{
+	struct timespec pause = choose_pause();
+
+	for (;;) {
+		int number = sigtimedwait(&running->signals, NULL, &pause);
+
+		sd_notify(0, "WATCHDOG=1");
+		if (number == SIGTERM || number == SIGINT)
+			return number;
+		if (number == SIGHUP)
+			reload(running);
+		server_tick(running->server);
+	}
+}
+
+static int serve(struct running *running, struct certctl_error *err)
+{
+	const struct settings *settings = settings_of(running->first);
+	TALLOC_CTX *secrets = talloc_new(running->mem);
 	const char *admin_key = NULL;
-	int number = 0, rc = server_start(secrets, settings, &server, &admin_key, err);
+	int number = 0, rc = server_start(secrets, settings, &running->server, &admin_key, err);
 
 	if (rc < 0) {
 		talloc_free(secrets);
 		return rc;
 	}
-	talloc_steal(mem, server);
+	talloc_steal(running->mem, running->server);
 	if (settings->ready_file)
-		rc = write_ready_file(mem, server, settings->ready_file, err);
+		rc = write_ready_file(running->mem, running->server, settings->ready_file, err);
 	if (rc == 0) {
-		say_hello(server, admin_key);
+		say_hello(running, admin_key);
 		sd_notify(0, "READY=1");
-		certctl_log(CERTCTL_LOG_NOTICE, "server.ready", "url", server_url(server), "agents_url",
-			server_agents_url(server), NULL);
 	}
 	talloc_free(secrets);
 	if (rc == 0)
-		sigwait(ends, &number);
+		number = wait_for_end(running);
 	sd_notify(0, "STOPPING=1");
 	certctl_log(CERTCTL_LOG_NOTICE, "server.stopping", "signal", certctl_num(number), NULL);
 	if (settings->ready_file)
 		unlink(settings->ready_file);
-	server_stop(server);
+	server_stop(running->server);
 	return rc;
 }
 
-static int print_sample(TALLOC_CTX *mem)
+static int start(struct running *running, struct certctl_error *err)
+{
+	const struct settings *settings = settings_of(running->first);
+
+	certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings->log.format,
+		.level = (enum certctl_log_level)settings->log.level,
+		.fd = 2,
+		.program = "certctld" });
+	umask(0022);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	int rc = running->arguments->is_dev ? write_first_issuer(running->mem, settings, err) : 0;
+
+	return rc < 0 ? rc : serve(running, err);
+}
+
+/* --- Command line ---------------------------------------------------------------------------------------------------- */
+
+static int put(TALLOC_CTX *mem, void (*show)(struct certctl_buffer *out), const struct settings_loaded *loaded,
+	struct certctl_error *err)
 {
 	struct certctl_buffer text;
-	struct certctl_error err = { 0 };
 
 	certctl_buffer_init(&text, mem, 1 << 20);
-	certctl_fields_sample(settings_fields, sizeof(*settings_fields), 0, &text);
-	if (certctl_buffer_finish(&text, &err) < 0)
-		return 1;
-	fputs(text.data, stdout);
-	return 0;
+	if (show)
+		show(&text);
+	else
+		settings_print(loaded, &text);
+	int rc = certctl_buffer_finish(&text, err);
+
+	if (rc == 0)
+		fwrite(text.data, 1, text.len, stdout);
+	return rc;
+}
+
+static void print_problem(void *arg, const char *text)
+{
+	bool *is_told = arg;
+
+	*is_told = true;
+	fprintf(stderr, "certctld: %s\n", text);
+}
+
+static void print_error(const struct certctl_error *err)
+{
+	fprintf(stderr, "certctld: %s%s%s\n", err->what, err->hint[0] ? "\n" : "", err->hint);
+}
+
+static int act(struct running *running, enum action action, struct certctl_error *err)
+{
+	switch (action) {
+	case ACTION_CHECK:
+		return server_check(settings_of(running->first), err);
+	case ACTION_PRINT:
+		return put(running->mem, NULL, running->first, err);
+	default:
+		return start(running, err);
+	}
+}
+
+static int run(struct running *running, struct arguments *arguments)
+{
+	struct certctl_error err = { 0 };
+	bool is_told = false;
+
+	arguments->source.problem = print_problem;
+	arguments->source.arg = &is_told;
+	int rc = settings_load(running->mem, &arguments->source, &running->first, &err);
+
+	running->arguments = arguments;
+	running->latest = running->first;
+	if (rc == 0)
+		rc = act(running, arguments->action, &err);
+	if (rc < 0 && !is_told)
+		print_error(&err);
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
+	static void (*const shows[])(struct certctl_buffer * out) = {
+		[ACTION_SAMPLE] = settings_sample,
+		[ACTION_HELP] = settings_help,
+		[ACTION_REFERENCE] = settings_reference,
+	};
 	struct arguments arguments = { 0 };
-	struct settings settings = { 0 };
 	struct certctl_error err = { 0 };
-	TALLOC_CTX *mem = talloc_new(NULL);
-	sigset_t ends;
+	struct running running = { .mem = talloc_new(NULL) };
+	int rc;
 
-	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-	if (arguments.is_sample)
-		return print_sample(mem);
+	arguments_parse(running.mem, argc, argv, &arguments);
 	/* Before any thread is there: all of them inherit it. */
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	sigemptyset(&running.signals);
+	sigaddset(&running.signals, SIGTERM);
+	sigaddset(&running.signals, SIGINT);
+	sigaddset(&running.signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &running.signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int rc = choose_settings(mem, &arguments, &settings, &err);
-
-	if (rc == 0 && !arguments.is_check) {
-		certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings.log_format,
-			.level = (enum certctl_log_level)settings.log_level,
-			.fd = 2,
-			.program = "certctld" });
-		umask(0022);
-		rc = arguments.is_dev ? write_first_issuer(mem, &settings, &err) : 0;
-	}
-	if (rc == 0 && !arguments.is_check)
-		rc = serve(mem, &settings, &ends, &err);
-	if (rc < 0)
-		fprintf(stderr, "certctld: %s%s%s\n", err.what, err.hint[0] ? "\n" : "", err.hint);
-	talloc_free(mem);
+	if (arguments.action >= ACTION_SAMPLE)
+		rc = put(running.mem, shows[arguments.action], NULL, &err);
+	else
+		rc = run(&running, &arguments);
+	talloc_free(running.mem);
 	return rc < 0;
 }

@@ -3,6 +3,7 @@
 #include "core/features/access/access.h"
 #include "core/features/feature.h"
 #include "core/features/fleet/fleet.h"
+#include "core/identity.h"
 #include "core/platform/db/cluster.h"
 
 #include <certctl/files.h>
@@ -26,7 +27,7 @@ struct server {
 	struct db_cluster *cluster; /* NULL: somebody else's database */
 	int lock_fd;
 	const char *ca_pem, *url, *agents_url, *ca_file, *admin_key_file, *worker;
-	const char *plugin_dirs[2];
+	struct own_identities *identities;
 	const struct http_route *routes[FEATURES_MAX + 1], *agent_routes[FEATURES_MAX + 1];
 	const struct job_step *steps[FEATURES_MAX + 1];
 };
@@ -69,9 +70,11 @@ static int start_database(struct server *server, const char **ret_url, const cha
 	struct db_cluster_options options = { .directory =
 						      talloc_asprintf(server, "%s/postgres", settings->state_dir) };
 
-	if (settings->database_url) {
-		*ret_url = settings->database_url;
-		*ret_owner_url = settings->migration_url ? settings->migration_url : settings->database_url;
+	if (settings->database.url.data) {
+		*ret_url = (const char *)settings->database.url.data;
+		*ret_owner_url = settings->database.migration_url.data
+					 ? (const char *)settings->database.migration_url.data
+					 : *ret_url;
 		return 0;
 	}
 	int rc = db_cluster_start(server, &options, &server->cluster, err);
@@ -102,7 +105,7 @@ static int open_database(struct server *server, struct certctl_error *err)
 {
 	const char *url = NULL, *owner_url = NULL;
 	struct db_pool_options options = {
-		.program = "certctld", .size = (unsigned)server->settings.database_connections, .statement_ms = 10000
+		.program = "certctld", .size = (unsigned)server->settings.database.connections, .statement_ms = 10000
 	};
 	int rc = start_database(server, &url, &owner_url, err);
 
@@ -142,16 +145,28 @@ static int runners(void *context, TALLOC_CTX *mem, struct job_runner **ret, size
 	return connectors_runners(((struct core *)context)->connectors, mem, ret, ret_count, err);
 }
 
+/* A list of the settings as connectors want it. */
+static const char *const *null_terminated(TALLOC_CTX *mem, const struct certctl_list *list)
+{
+	const char **texts = talloc_zero_array(mem, const char *, (unsigned)list->count + 1);
+
+	for (size_t i = 0; texts && i < list->count; i++)
+		texts[i] = ((const char *const *)list->items)[i];
+	return texts;
+}
+
 static int open_connectors(struct server *server, struct certctl_error *err)
 {
+	const struct settings *settings = &server->settings;
 	struct connectors_options options = { .db = server->core.db,
-		.plugin_dirs = server->plugin_dirs,
-		.host_program = server->settings.plugin_host,
-		.directory = server->settings.connectors_dir };
-	int rc;
+		.plugin_dirs = null_terminated(server, &settings->plugins.dirs),
+		.host_program = settings->plugins.host_program,
+		.directory = settings->connectors.directory,
+		.ca_cert_path = settings->ca.cert_path,
+		.ca_key_path = settings->ca.key_path };
+	int rc = options.plugin_dirs ? connectors_new(server, &options, &server->core.connectors, err)
+				     : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
-	server->plugin_dirs[0] = server->settings.plugin_dir;
-	rc = connectors_new(server, &options, &server->core.connectors, err);
 	return rc < 0 ? rc : connectors_load(server->core.connectors, err);
 }
 
@@ -177,27 +192,34 @@ static const char *url_of(struct server *server, const char *address, uint16_t p
 	return talloc_asprintf(server, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
 }
 
-static int listen_all(struct server *server, const struct fleet_server_identity *identity, struct certctl_error *err)
+static int listen_all(struct server *server, const struct own_identity identities[OWN_COUNT], struct certctl_error *err)
 {
-	struct http_listener_options operators = { .name = "operators",
-		.address = server->settings.listen,
+	const struct settings *settings = &server->settings;
+	struct http_listener_options operators = { .name = LISTENER_OPERATORS,
+		.address = settings->http.listen,
 		.routes = server->routes,
-		.authenticate = access_authenticate };
+		.authenticate = access_authenticate,
+		.tls_priority = settings->tls.priority,
+		.is_tls_1_3_only = settings->tls.min_version == SETTINGS_TLS_1_3 };
 	/* Many connections that mostly wait: small pools. */
-	struct http_listener_options agents = { .name = "agents",
-		.address = server->settings.agents_listen,
+	struct http_listener_options agents = { .name = LISTENER_AGENTS,
+		.address = settings->http.agents_listen,
 		.routes = server->agent_routes,
 		.authenticate = fleet_authenticate,
 		.client_ca_pem = server->ca_pem,
+		.tls_priority = settings->tls.priority,
+		.is_tls_1_3_only = settings->tls.min_version == SETTINGS_TLS_1_3,
 		.connections_max = 100000,
 		.memory_a_connection = 4096 };
 	uint16_t port = 0;
-	int rc = http_listen(server->core.http, &operators, identity->key_pem, identity->certificate_pem, &port, err);
+	int rc = http_listen(server->core.http, &operators, identities[OWN_OPERATORS].key_pem,
+		identities[OWN_OPERATORS].certificate_pem, &port, err);
 
 	if (rc < 0)
 		return rc;
 	server->url = url_of(server, operators.address, port);
-	rc = http_listen(server->core.http, &agents, identity->key_pem, identity->certificate_pem, &port, err);
+	rc = http_listen(server->core.http, &agents, identities[OWN_AGENTS].key_pem,
+		identities[OWN_AGENTS].certificate_pem, &port, err);
 	if (rc < 0)
 		return rc;
 	server->agents_url = url_of(server, agents.address, port);
@@ -208,8 +230,8 @@ static int start_engine(struct server *server, struct certctl_error *err)
 {
 	struct jobs_options options = { .db = server->core.db,
 		.worker = server->worker,
-		.threads = (unsigned)server->settings.job_workers,
-		.lease_s = server->settings.lease_seconds,
+		.threads = (unsigned)server->settings.jobs.workers,
+		.lease_s = server->settings.jobs.lease_seconds,
 		.steps = server->steps,
 		.runners = runners,
 		.woken = woken,
@@ -220,17 +242,18 @@ static int start_engine(struct server *server, struct certctl_error *err)
 
 static int start_serving(struct server *server, struct certctl_error *err)
 {
-	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http_workers };
-	struct fleet_server_identity identity = { 0 };
+	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http.workers };
+	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
-	int rc = fleet_server_identity(&server->core, secrets, server->ca_pem, &identity, err);
+	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
+		err);
 
 	if (rc == 0)
 		rc = http_server_new(server, &options, &server->core.http, err);
 	if (rc == 0)
 		rc = start_engine(server, err);
 	if (rc == 0)
-		rc = listen_all(server, &identity, err);
+		rc = listen_all(server, identities, err);
 	talloc_free(secrets);
 	return rc;
 }
@@ -240,14 +263,13 @@ static int start_serving(struct server *server, struct certctl_error *err)
 static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_key, struct certctl_error *err)
 {
 	char hostname[64] = "localhost";
-	int rc = settings_find_programs(server, &server->settings, err);
+	int rc = 0;
 
 	gethostname(hostname, sizeof(hostname) - 1);
 	server->worker = talloc_asprintf(server, "server/%s/%d", hostname, (int)getpid());
 	server->core.settings = &server->settings;
 	collect_features(server);
-	if (rc == 0)
-		rc = open_state(server, err);
+	rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
 	if (rc == 0)
@@ -278,6 +300,27 @@ int server_start(TALLOC_CTX *mem, const struct settings *settings, struct server
 	}
 	*ret = server;
 	return 0;
+}
+
+int server_check(const struct settings *settings, struct certctl_error *err)
+{
+	int rc = own_identity_check(&settings->tls, err);
+
+	return rc < 0 ? rc : connectors_check(settings->connectors.directory, err);
+}
+
+void server_reload(struct server *server, const struct settings *settings)
+{
+	struct certctl_error err = { 0 };
+
+	own_identities_reload(server->identities, &settings->tls);
+	if (connectors_load(server->core.connectors, &err) < 0)
+		certctl_log_error(CERTCTL_LOG_ERROR, "connectors.kept", &err, NULL);
+}
+
+void server_tick(struct server *server)
+{
+	own_identities_tick(server->identities);
 }
 
 void server_stop(struct server *server)

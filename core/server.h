@@ -20,6 +20,14 @@ const char *server_agents_url(const struct server *server);
 const char *server_ca_file(const struct server *server);
 const char *server_admin_key_file(const struct server *server);
 
+/** Is what the settings name there and well-formed?  Certificate and connectors are read, nothing is started. */
+int server_check(const struct settings *settings, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Take over the certificate and the connectors that `settings` name.  What cannot be read is logged, and stays as it was. */
+void server_reload(struct server *server, const struct settings *settings);
+/** From time to time, every minute or so: our own certificates are renewed before they end. */
+void server_tick(struct server *server);
+
 /** Stop and free it; the private database too. */
 void server_stop(struct server *server);
 

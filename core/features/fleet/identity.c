@@ -16,7 +16,7 @@
 static int server_names(struct core *core, TALLOC_CTX *mem, struct certctl_name ***ret, struct certctl_error *err)
 {
 	const char *texts[8] = { "localhost", "127.0.0.1", "::1" };
-	const char *addresses[] = { core->settings->listen, core->settings->agents_listen };
+	const char *addresses[] = { core->settings->http.listen, core->settings->http.agents_listen };
 	char hostname[256] = "";
 	size_t count = 3;
 

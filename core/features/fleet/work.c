@@ -76,7 +76,7 @@ int fleet_work(struct http_request *request, struct http_reply *reply, struct ce
 	static const char *const parameters[] = { "wait", "held", NULL };
 	struct handing_out work = { .mem = request,
 		.runner = talloc_asprintf(request, "agent/%s", request->actor),
-		.lease_s = core_of(request)->settings->lease_seconds };
+		.lease_s = core_of(request)->settings->jobs.lease_seconds };
 	int64_t wait_s = 0;
 	int rc = http_query_only(request, parameters, err);
 

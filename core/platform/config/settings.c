@@ -1,13 +1,23 @@
-/* The settings table and where it is filled from.  Knows nothing of what they do. */
+/* The table of settings.  To add one: a member in settings.h, a row here, its
+ * use.  Knows nothing of what they do. */
 #include "settings.h"
 
 #include <certctl/log.h>
-#include <certctl/yaml.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+static const struct certctl_choice tls_versions[] = {
+	{ "TLSv1.2", SETTINGS_TLS_1_2, "and up; 1.3 is preferred" },
+	{ "TLSv1.3", SETTINGS_TLS_1_3, "nothing else" },
+	{ "1.2", SETTINGS_TLS_1_2, "the same; in quotes in a file, where it would be a number" },
+	{ "1.3", SETTINGS_TLS_1_3, "likewise" },
+	{ 0 },
+};
+
+/* One choice: a file or variable that asks for anything else, such as none, is
+ * refused. */
+static const struct certctl_choice auth_types[] = {
+	{ "api-key", 1, "API keys; nothing turns authentication off" },
+	{ 0 },
+};
 
 static const struct certctl_choice log_levels[] = {
 	{ "error", CERTCTL_LOG_ERROR, "only what needs somebody" },
@@ -24,115 +34,124 @@ static const struct certctl_choice log_formats[] = {
 	{ 0 },
 };
 
-const struct certctl_field settings_fields[] = {
-	CERTCTL_OPTION(struct settings, state_dir, CERTCTL_PATH, .fallback = "/var/lib/certctl",
-		.help = "Where the private database, the fleet's CA and the admin key live."),
-	CERTCTL_OPTION(struct settings, listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8443",
-		.help = "Address and port of the HTTPS API."),
-	CERTCTL_OPTION(struct settings, agents_listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8444",
-		.help = "Address and port for agents, which show a client certificate there."),
-	CERTCTL_OPTION(struct settings, database_url, CERTCTL_TEXT, .env = "CERTCTL_DATABASE_URL",
-		.help = "libpq connection string or URL; when absent, certctld runs a PostgreSQL of its own in state_dir."),
-	CERTCTL_OPTION(struct settings, migration_url, CERTCTL_TEXT, .env = "CERTCTL_DATABASE_MIGRATION_URL",
-		.help = "The same as the schema's owner, for migrations; when absent, database_url is used."),
-	CERTCTL_OPTION(struct settings, connectors_dir, CERTCTL_PATH,
-		.help = "Files that configure issuers; when absent, connectors.d in state_dir."),
-	CERTCTL_OPTION(struct settings, plugin_dir, CERTCTL_PATH, .advanced = true,
-		.help = "Where plugins are installed."),
-	CERTCTL_OPTION(struct settings, plugin_host, CERTCTL_PATH, .advanced = true,
-		.help = "The program that runs a plugin."),
-	CERTCTL_OPTION(struct settings, ready_file, CERTCTL_PATH, .advanced = true,
-		.help = "Written, as JSON, when everything is up."),
-	CERTCTL_OPTION(struct settings, http_workers, CERTCTL_INTEGER, .fallback = "8", .min = 1, .max = 256,
+/* clang-format off: one row, one setting */
+static const struct certctl_field http_fields[] = {
+	CERTCTL_OPTION(struct settings_http, listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8443",
+		.help = "IP address and port of the HTTPS API; port 0 takes a free one."),
+	CERTCTL_OPTION(struct settings_http, agents_listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8444",
+		.help = "IP address and port for agents, which show a "
+			"client certificate there."),
+	CERTCTL_OPTION(struct settings_http, workers, CERTCTL_INTEGER, .fallback = "8", .min = 1, .max = 256,
 		.advanced = true, .help = "Threads that answer requests."),
-	CERTCTL_OPTION(struct settings, job_workers, CERTCTL_INTEGER, .fallback = "4", .min = 1, .max = 256,
-		.advanced = true, .help = "Threads that run jobs."),
-	CERTCTL_OPTION(struct settings, database_connections, CERTCTL_INTEGER, .fallback = "20", .min = 4, .max = 500,
-		.advanced = true, .help = "Connections to the database at most."),
-	CERTCTL_OPTION(struct settings, lease_seconds, CERTCTL_INTEGER, .fallback = "300", .min = 5, .max = 3600,
-		.advanced = true, .help = "How long a job is held before somebody else may take it up."),
-	CERTCTL_OPTION(struct settings, log_level, CERTCTL_ENUM, .fallback = "info", .choices = log_levels,
-		.help = "How much is logged."),
-	CERTCTL_OPTION(struct settings, log_format, CERTCTL_ENUM, .fallback = "logfmt", .choices = log_formats,
-		.help = "What a log record looks like."),
 	{ 0 },
 };
 
-static const char *environment(void *arg, const char *name)
-{
-	(void)arg;
-	return getenv(name);
-}
+static const struct certctl_field tls_fields[] = {
+	CERTCTL_OPTION(struct settings_tls, cert_path, CERTCTL_PATH, .flags = SETTINGS_RELOADED,
+		.help = "Certificate of the HTTPS API in PEM, leaf first, with its chain; "
+			"when absent, the fleet's own CA issues one and renews it. "
+			"Agents are always shown one of the fleet's CA."),
+	CERTCTL_OPTION(struct settings_tls, key_path, CERTCTL_PATH, .flags = SETTINGS_RELOADED,
+		.help = "Its private key in PEM."),
+	CERTCTL_OPTION(struct settings_tls, min_version, CERTCTL_ENUM, .fallback = "TLSv1.2", .choices = tls_versions,
+		.help = "Oldest version of TLS that is spoken, on both addresses."),
+	CERTCTL_OPTION(struct settings_tls, priority, CERTCTL_TEXT, .max = 1024, .advanced = true,
+		.help = "GnuTLS priority string in place of ours; versions "
+			"below 1.2 stay off."),
+	{ 0 },
+};
 
-static int parse(TALLOC_CTX *mem, const json_t *document, struct settings *ret, struct certctl_error *err)
-{
-	struct settings settings = { 0 };
-	struct certctl_field_reading how = { .env = environment };
-	int rc = certctl_fields_parse(mem, settings_fields, sizeof(*settings_fields), document, &how, &settings, err);
+static const struct certctl_field database_fields[] = {
+	CERTCTL_OPTION(struct settings_database, url, CERTCTL_SECRET,
+		.help = "libpq connection string or URL, several hosts and TLS included; "
+			"when absent, certctld runs a PostgreSQL of its own in state_dir."),
+	CERTCTL_OPTION(struct settings_database, migration_url, CERTCTL_SECRET,
+		.help = "The same as the schema's owner, for migrations; "
+			"when absent, url is used."),
+	CERTCTL_OPTION(struct settings_database, connections, CERTCTL_INTEGER, .fallback = "20", .min = 4, .max = 500,
+		.advanced = true, .help = "Connections to the database at most."),
+	{ 0 },
+};
 
-	if (rc == 0)
-		*ret = settings;
-	return rc;
-}
+static const struct certctl_field auth_fields[] = {
+	CERTCTL_OPTION(struct settings_auth, type, CERTCTL_ENUM, .fallback = "api-key", .choices = auth_types,
+		.advanced = true, .help = "How operators prove who they are."),
+	{ 0 },
+};
 
-int settings_default(TALLOC_CTX *mem, struct settings *ret, struct certctl_error *err)
-{
-	CERTCTL_AUTO(json_decref) json_t *nothing = json_object();
+static const struct certctl_field api_fields[] = {
+	CERTCTL_OPTION(struct settings_api, key, CERTCTL_SECRET, .min = 32, .max = 128,
+		.help = "An API key with the role admin, sk- and letters, "
+			"digits and hyphens; recorded at start. "
+			"Revoked, it stays so until it is another one."),
+	{ 0 },
+};
 
-	return nothing ? parse(mem, nothing, ret, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-}
+static const struct certctl_field ca_fields[] = {
+	CERTCTL_OPTION(struct settings_ca, cert_path, CERTCTL_PATH,
+		.help = "Certificate of an existing CA in PEM: makes the issuer iss-local, "
+			"in place of one of that name in connectors.directory."),
+	CERTCTL_OPTION(struct settings_ca, key_path, CERTCTL_PATH, .help = "Its private key."),
+	{ 0 },
+};
 
-/* "listen: ..." -> where `listen` stands in the file */
-static int locate(const struct certctl_yaml *yaml, struct certctl_error *err)
-{
-	char path[64];
-	int line = 0, column = 0;
-	size_t len = strcspn(err->what, ":");
+static const struct certctl_field connectors_fields[] = {
+	CERTCTL_OPTION(struct settings_connectors, directory, CERTCTL_PATH,
+		.help = "Folder whose *.yaml files configure connectors, read again at "
+			"SIGHUP; when absent, connectors.d in state_dir."),
+	{ 0 },
+};
 
-	snprintf(path, sizeof(path), "%.*s", (int)(len < sizeof(path) ? len : 0), err->what);
-	certctl_yaml_locate(yaml, path, &line, &column);
-	return certctl_error_prefix(err, "%s:%d:%d", yaml->file, line, column);
-}
+static const struct certctl_field plugins_fields[] = {
+	CERTCTL_OPTION(struct settings_plugins, dirs, CERTCTL_LIST, .item_type = CERTCTL_PATH, .max = 8,
+		.advanced = true,
+		.help = "Folders of plugins, each owned by root; empty: "
+			"where they were installed."),
+	CERTCTL_OPTION(struct settings_plugins, host_program, CERTCTL_PATH, .advanced = true,
+		.help = "The program that runs a plugin; when absent, the "
+			"one that was installed."),
+	{ 0 },
+};
 
-int settings_read(TALLOC_CTX *mem, const char *file, struct settings *ret, struct certctl_error *err)
-{
-	struct certctl_yaml *yaml = NULL;
-	int rc = certctl_yaml_read_file(mem, file, NULL, &yaml, err);
+static const struct certctl_field jobs_fields[] = {
+	CERTCTL_OPTION(struct settings_jobs, workers, CERTCTL_INTEGER, .fallback = "4", .min = 1, .max = 256,
+		.advanced = true, .help = "Threads that run jobs."),
+	CERTCTL_OPTION(struct settings_jobs, lease_seconds, CERTCTL_INTEGER, .fallback = "300", .min = 5, .max = 3600,
+		.advanced = true, .help = "How long a job is held before somebody else may take it up."),
+	{ 0 },
+};
 
-	if (rc < 0)
-		return rc;
-	rc = parse(mem, yaml->root, ret, err);
-	return rc < 0 ? locate(yaml, err) : 0;
-}
+static const struct certctl_field log_fields[] = {
+	CERTCTL_OPTION(struct settings_log, level, CERTCTL_ENUM, .fallback = "info", .choices = log_levels,
+		.flags = SETTINGS_RELOADED, .help = "How much is logged."),
+	CERTCTL_OPTION(struct settings_log, format, CERTCTL_ENUM, .fallback = "logfmt", .choices = log_formats,
+		.flags = SETTINGS_RELOADED, .help = "What a log record looks like."),
+	{ 0 },
+};
 
-/* Programs find each other in one folder of the build tree, as they do once installed. */
-static const char *beside(TALLOC_CTX *mem, const char *name, const char *installed)
-{
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+static const struct certctl_field audit_fields[] = {
+	CERTCTL_OPTION(struct settings_audit, exclude_paths, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 64,
+		.advanced = true, .help = "Paths of calls that only read and are not recorded."),
+	{ 0 },
+};
 
-	if (len <= 0)
-		return installed;
-	self[len] = '\0';
-	char *slash = strrchr(self, '/');
-
-	if (!slash)
-		return installed;
-	*slash = '\0';
-	char *path = talloc_asprintf(mem, "%s/%s", self, name), real[PATH_MAX];
-
-	return path && realpath(path, real) ? talloc_strdup(mem, real) : installed;
-}
-
-int settings_find_programs(TALLOC_CTX *mem, struct settings *settings, struct certctl_error *err)
-{
-	if (!settings->plugin_host)
-		settings->plugin_host = beside(mem, "certctl-plugin-host", CERTCTL_LIBEXECDIR "/certctl-plugin-host");
-	if (!settings->plugin_dir)
-		settings->plugin_dir = beside(mem, "../plugins", CERTCTL_PLUGINDIR);
-	if (!settings->connectors_dir)
-		settings->connectors_dir = talloc_asprintf(mem, "%s/connectors.d", settings->state_dir);
-	return settings->plugin_host && settings->plugin_dir && settings->connectors_dir
-		       ? 0
-		       : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-}
+#define SECTION(member) CERTCTL_OPTION(struct settings, member, CERTCTL_OBJECT, .nested = member##_fields, .nested_size = sizeof(struct settings_##member)
+const struct certctl_field settings_fields[] = {
+	CERTCTL_OPTION(struct settings, state_dir, CERTCTL_PATH, .fallback = "/var/lib/certctl",
+		.help = "Where the private database, the fleet's CA and the admin key live."),
+	CERTCTL_OPTION(struct settings, ready_file, CERTCTL_PATH, .advanced = true,
+		.help = "Written, as JSON, when everything is up; removed at the end."),
+	SECTION(http), .help = "Addresses."),
+	SECTION(tls), .help = "What the addresses speak."),
+	SECTION(database), .help = "PostgreSQL."),
+	SECTION(auth), .advanced = true, .help = "Authentication."),
+	SECTION(api), .help = "Keys of the API that are there from the start."),
+	SECTION(ca), .help = "An issuer from two files."),
+	SECTION(connectors), .help = "CAs, servers and channels."),
+	SECTION(plugins), .advanced = true, .help = "Where connectors come from."),
+	SECTION(jobs), .advanced = true, .help = "The queue."),
+	SECTION(audit), .advanced = true, .help = "The trail."),
+	SECTION(log), .help = "The log, on standard error."),
+	{ 0 },
+};
+/* clang-format on */

@@ -3,21 +3,35 @@
 #include "core/platform/connectors/connectors.sql.h"
 #include "files.h"
 
+#include <certctl/json.h>
 #include <certctl/log.h>
+#include <certctl/x509.h>
+#include <pthread.h>
 #include <string.h>
+
+#define OWN_ISSUER "iss-local" /* of ca_cert_path and ca_key_path */
 
 struct instance {
 	struct instance *next;
 	const char *id;
 	bool is_internal; /* in no file, and never offered to the job engine */
+	bool is_named;    /* by what is being loaded */
+	char sha256[65];  /* of what it was opened with */
 	struct certctl_connector *connector;
 };
 
 struct connectors {
 	struct connectors_options options;
 	struct certctl_pool *pool;
+	pthread_mutex_t lock; /* of the list; instances live as long as we do */
 	struct instance *issuers;
 };
+
+static int release(struct connectors *connectors)
+{
+	pthread_mutex_destroy(&connectors->lock);
+	return 0;
+}
 
 int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, struct connectors **ret,
 	struct certctl_error *err)
@@ -29,6 +43,8 @@ int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, st
 	if (!connectors)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	connectors->options = *options;
+	pthread_mutex_init(&connectors->lock, NULL);
+	talloc_set_destructor(connectors, release);
 	int rc = certctl_pool_new(connectors, &pool, &connectors->pool, err);
 
 	if (rc < 0) {
@@ -37,6 +53,39 @@ int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, st
 	}
 	*ret = connectors;
 	return 0;
+}
+
+/* --- Instances ------------------------------------------------------------------------------------------------------- */
+
+static struct instance *find(struct connectors *connectors, const char *id)
+{
+	struct instance *instance = connectors->issuers;
+
+	while (instance && strcmp(instance->id, id) != 0)
+		instance = instance->next;
+	return instance;
+}
+
+static void unlink_instance(struct connectors *connectors, const struct instance *instance)
+{
+	struct instance **at = &connectors->issuers;
+
+	while (*at != instance)
+		at = &(*at)->next;
+	*at = instance->next;
+}
+
+/* Into the list, in place of one with its id. */
+static void show(struct connectors *connectors, struct instance *instance)
+{
+	pthread_mutex_lock(&connectors->lock);
+	struct instance *old = find(connectors, instance->id);
+
+	if (old)
+		unlink_instance(connectors, old);
+	instance->next = connectors->issuers;
+	connectors->issuers = instance;
+	pthread_mutex_unlock(&connectors->lock);
 }
 
 static int open_instance(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
@@ -55,8 +104,10 @@ static int open_instance(struct connectors *connectors, enum certctl_plugin_kind
 		return rc;
 	}
 	instance->id = talloc_strdup(instance, id);
-	instance->next = connectors->issuers;
-	connectors->issuers = instance;
+	if (!instance->id) {
+		talloc_free(instance);
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	}
 	*ret = instance;
 	return 0;
 }
@@ -70,8 +121,45 @@ int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind
 	if (rc < 0)
 		return rc;
 	instance->is_internal = true;
+	show(connectors, instance);
 	*ret = instance->connector;
 	return 0;
+}
+
+/* --- Files ----------------------------------------------------------------------------------------------------------- */
+
+/* What an instance is opened with, in few bytes. */
+static int digest(TALLOC_CTX *mem, const struct connector_file_row *row, char ret_sha256[65], struct certctl_error *err)
+{
+	char *text = talloc_asprintf(mem, "%s\n%s", row->type, row->options);
+
+	if (!text)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	certctl_sha256_hex(text, strlen(text), ret_sha256);
+	certctl_wipe(text, strlen(text));
+	return 0;
+}
+
+/* The plugin is asked only when something is new. */
+static void open_row(struct connectors *connectors, const struct connector_file_row *row, const json_t *options,
+	const char *sha256)
+{
+	struct instance *instance = find(connectors, row->id);
+	struct certctl_error why = { 0 };
+
+	if (instance)
+		instance->is_named = true;
+	if (instance && strcmp(instance->sha256, sha256) == 0)
+		return;
+	if (open_instance(connectors, CERTCTL_ISSUER, row->id, row->type, options, &instance, &why) < 0) {
+		certctl_log_error(CERTCTL_LOG_ERROR, "connector.refused", &why, "issuer", row->id, "type", row->type,
+			NULL);
+		return;
+	}
+	instance->is_named = true;
+	memcpy(instance->sha256, sha256, sizeof(instance->sha256));
+	show(connectors, instance);
+	certctl_log(CERTCTL_LOG_INFO, "connector.opened", "issuer", row->id, "type", row->type, NULL);
 }
 
 /* A row for each, so that certificates can refer to it, whether or not its plugin opens here. */
@@ -79,18 +167,18 @@ static int load_issuer(struct connectors *connectors, TALLOC_CTX *mem, const str
 	struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *options = NULL;
-	struct certctl_error why = { 0 };
-	struct instance *instance = NULL;
+	char sha256[65];
 	int rc = certctl_json_parse(row->options, strlen(row->options), NULL, &options, err);
 
+	if (rc == 0)
+		rc = digest(mem, row, sha256, err);
 	if (rc == 0)
 		rc = db_once(connectors->options.db, mem, &query_issuer_from_file,
 			DB_VALUES(db_text(row->id), db_text(row->name ? row->name : row->id), db_text(row->type),
 				db_text("{}")),
 			NULL, err);
-	if (rc == 0 && open_instance(connectors, CERTCTL_ISSUER, row->id, row->type, options, &instance, &why) < 0)
-		certctl_log_error(CERTCTL_LOG_ERROR, "connector.refused", &why, "issuer", row->id, "type", row->type,
-			NULL);
+	if (rc == 0)
+		open_row(connectors, row, options, sha256);
 	return rc;
 }
 
@@ -110,29 +198,97 @@ static int disable_others(struct connectors *connectors, TALLOC_CTX *mem, const 
 		err);
 }
 
-int connectors_load(struct connectors *connectors, struct certctl_error *err)
+/* What the files no longer name is asked no more.  It is not freed: somebody may be in the middle of a call. */
+static void leave_out_others(struct connectors *connectors)
+{
+	pthread_mutex_lock(&connectors->lock);
+	for (struct instance **at = &connectors->issuers; *at;) {
+		struct instance *instance = *at;
+
+		if (instance->is_internal || instance->is_named) {
+			at = &instance->next;
+			continue;
+		}
+		*at = instance->next;
+		certctl_log(CERTCTL_LOG_INFO, "connector.removed", "issuer", instance->id, NULL);
+	}
+	pthread_mutex_unlock(&connectors->lock);
+}
+
+/* The issuer of ca_cert_path and ca_key_path, over one of the same id in the files. */
+static int add_own_issuer(const struct connectors_options *options, TALLOC_CTX *mem, struct connector_files *files,
+	struct certctl_error *err)
+{
+	struct connector_file_row *rows = files->issuers.items, *row = NULL;
+	CERTCTL_AUTO(json_decref)
+	json_t *json =
+		json_pack("{s:s, s:s}", "ca_cert_path", options->ca_cert_path, "ca_key_path", options->ca_key_path);
+	const char *text = json ? certctl_json_text(mem, json, NULL) : NULL;
+
+	for (size_t i = 0; i < files->issuers.count; i++)
+		if (strcmp(rows[i].id, OWN_ISSUER) == 0)
+			row = &rows[i];
+	if (row) {
+		certctl_log(CERTCTL_LOG_WARNING, "connector.overridden", "issuer", OWN_ISSUER, "by", "ca.cert_path",
+			NULL);
+	} else {
+		rows = talloc_realloc(mem, rows, struct connector_file_row, (unsigned)files->issuers.count + 1);
+		row = rows ? &rows[files->issuers.count] : NULL;
+	}
+	if (!row || !text)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	files->issuers.count += row == &rows[files->issuers.count];
+	files->issuers.items = rows;
+	*row = (struct connector_file_row){ .id = OWN_ISSUER, .name = "Local CA", .type = "local-ca", .options = text };
+	return 0;
+}
+
+int connectors_check(const char *directory, struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct connector_files files = { 0 };
-	int rc = connector_files_read(mem, connectors->options.directory, &files, err);
-	const struct connector_file_row *rows = files.issuers.items;
+	int rc = connector_files_read(mem, directory, &files, err);
 
-	for (size_t i = 0; rc == 0 && i < files.issuers.count; i++)
-		rc = load_issuer(connectors, mem, &rows[i], err);
-	if (rc == 0)
-		rc = disable_others(connectors, mem, &files, err);
 	talloc_free(mem);
 	return rc;
 }
 
+int connectors_load(struct connectors *connectors, struct certctl_error *err)
+{
+	const struct connectors_options *options = &connectors->options;
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct connector_files files = { 0 };
+	int rc = connector_files_read(mem, options->directory, &files, err);
+
+	if (rc == 0 && options->ca_cert_path)
+		rc = add_own_issuer(options, mem, &files, err);
+	const struct connector_file_row *rows = files.issuers.items;
+
+	for (struct instance *instance = connectors->issuers; instance; instance = instance->next)
+		instance->is_named = false;
+	for (size_t i = 0; rc == 0 && i < files.issuers.count; i++)
+		rc = load_issuer(connectors, mem, &rows[i], err);
+	if (rc == 0)
+		rc = disable_others(connectors, mem, &files, err);
+	if (rc == 0)
+		leave_out_others(connectors);
+	talloc_free(mem);
+	return rc;
+}
+
+/* --- For everybody else ---------------------------------------------------------------------------------------------- */
+
 int connectors_issuer(struct connectors *connectors, const char *id, struct certctl_connector **ret,
 	struct certctl_error *err)
 {
-	for (struct instance *instance = connectors->issuers; instance; instance = instance->next)
-		if (strcmp(instance->id, id) == 0) {
-			*ret = instance->connector;
-			return 0;
-		}
+	pthread_mutex_lock(&connectors->lock);
+	const struct instance *instance = find(connectors, id);
+
+	pthread_mutex_unlock(&connectors->lock);
+	if (instance) {
+		*ret = instance->connector;
+		return 0;
+	}
 	return certctl_fail(err, CERTCTL_E_NOT_FOUND, "issuer '%s' is not open here", id);
 }
 
@@ -141,17 +297,23 @@ int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct jo
 {
 	struct job_runner *runners = NULL;
 	unsigned count = 0;
+	bool is_complete = true;
 
+	pthread_mutex_lock(&connectors->lock);
 	for (struct instance *instance = connectors->issuers; instance; instance = instance->next) {
 		unsigned slots = instance->is_internal ? 0 : certctl_connector_free_slots(instance->connector);
 
 		if (slots == 0)
 			continue;
 		runners = talloc_realloc(mem, runners, struct job_runner, count + 1);
-		if (!runners)
-			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+		is_complete = runners != NULL;
+		if (!is_complete)
+			break;
 		runners[count++] = (struct job_runner){ talloc_asprintf(runners, "issuer/%s", instance->id), slots };
 	}
+	pthread_mutex_unlock(&connectors->lock);
+	if (!is_complete)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	*ret = runners;
 	*ret_count = count;
 	return 0;

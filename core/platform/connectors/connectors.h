@@ -23,20 +23,28 @@ struct connectors_options {
 	const char *const *plugin_dirs; /* NULL-terminated */
 	const char *host_program;
 	const char *directory; /* of the files; need not be there */
+	/* Make the issuer iss-local, in place of one of that name in the files; both NULL: no. */
+	const char *ca_cert_path, *ca_key_path;
 };
 
 /** Nothing is read yet.  talloc_free stops every plugin process. */
 int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, struct connectors **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Read the files, bring the table `issuers` up to date, open the instances.  INVALID: a file that is wrong, with line and column. */
+/**
+ * Read the files, bring the table `issuers` up to date, open the instances.  Called again, it opens those that are new or
+ * changed and leaves out those that are gone; one that does not open as it is written now stays as it was.
+ * @return 0; INVALID: a file that is wrong, with line and column; nothing has changed then
+ */
 int connectors_load(struct connectors *connectors, struct certctl_error *err) CERTCTL_CHECKED;
+/** Are the files well-formed?  Opens nothing. */
+int connectors_check(const char *directory, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** An instance that is ours and stands in no file.  Owned by `connectors`. */
 int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
 	const json_t *options, struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Borrowed; NOT_FOUND when this server has no such issuer open. */
+/** Borrowed, as long as `connectors` lives; NOT_FOUND when this server has no such issuer open. */
 int connectors_issuer(struct connectors *connectors, const char *id, struct certctl_connector **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
