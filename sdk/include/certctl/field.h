@@ -28,17 +28,17 @@ extern "C" {
 
 /** What a field holds; beside it the C type of the struct member, checked when the row is compiled. */
 enum certctl_field_type {
-	CERTCTL_TEXT = 1,  /* const char *: UTF-8, no control characters; min and max bound its length in bytes */
-	CERTCTL_INTEGER,   /* int64_t */
-	CERTCTL_BOOLEAN,   /* bool */
-	CERTCTL_DURATION,  /* struct certctl_duration: text such as "90d", or a number of seconds; bounds in seconds */
-	CERTCTL_SIZE,      /* struct certctl_size: text such as "1MiB", or a number of bytes; bounds in bytes */
-	CERTCTL_URL,       /* const char *: absolute, with a host; schemes as `choices` say (default: https only) */
-	CERTCTL_HOST,      /* const char *: DNS name or IP address, optionally with `:port`; canonical form */
-	CERTCTL_PATH,      /* const char *: absolute, without "." and ".." parts; path_access says what happens to it */
-	CERTCTL_EMAIL,     /* const char *: one address, RFC 5321 mailbox */
-	CERTCTL_ENUM,      /* int: the value of one of `choices` */
-	CERTCTL_SECRET,    /* struct certctl_secret: literal, "base64:..." for bytes, or a reference that the reader resolves */
+	CERTCTL_TEXT = 1, /* const char *: UTF-8, no control characters; min and max bound its length in bytes */
+	CERTCTL_INTEGER,  /* int64_t */
+	CERTCTL_BOOLEAN,  /* bool */
+	CERTCTL_DURATION, /* struct certctl_duration: text such as "90d", or a number of seconds; bounds in seconds */
+	CERTCTL_SIZE,     /* struct certctl_size: text such as "1MiB", or a number of bytes; bounds in bytes */
+	CERTCTL_URL,      /* const char *: absolute, with a host; schemes as `choices` say (default: https only) */
+	CERTCTL_HOST,     /* const char *: DNS name or IP address, optionally with `:port`; canonical form */
+	CERTCTL_PATH,     /* const char *: absolute, without "." and ".." parts; path_access says what happens to it */
+	CERTCTL_EMAIL,    /* const char *: one address, RFC 5321 mailbox */
+	CERTCTL_ENUM,     /* int: the value of one of `choices` */
+	CERTCTL_SECRET, /* struct certctl_secret: literal, "base64:..." for bytes, or a reference that the reader resolves */
 	CERTCTL_LIST,      /* struct certctl_list: of item_type; min and max bound the count */
 	CERTCTL_OBJECT,    /* a struct of nested_size described by `nested` */
 	CERTCTL_TIME,      /* struct certctl_time: RFC 3339 */
