@@ -132,6 +132,34 @@ static void collect_features(struct server *server)
 	}
 }
 
+static int start_features(struct server *server, struct certctl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && features[i]; i++)
+		if (features[i]->start)
+			rc = features[i]->start(&server->core, server, err);
+	return rc;
+}
+
+static void stop_features(struct server *server)
+{
+	for (size_t i = 0; features[i]; i++)
+		if (features[i]->stop)
+			features[i]->stop(&server->core);
+}
+
+static http_finished_fn *finished_of_features(void)
+{
+	http_finished_fn *finished = NULL;
+
+	for (size_t i = 0; features[i]; i++) {
+		certctl_assert(!finished || !features[i]->finished);
+		finished = features[i]->finished ? features[i]->finished : finished;
+	}
+	return finished;
+}
+
 static void woken(void *context)
 {
 	for (size_t i = 0; features[i]; i++)
@@ -242,7 +270,9 @@ static int start_engine(struct server *server, struct certctl_error *err)
 
 static int start_serving(struct server *server, struct certctl_error *err)
 {
-	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http.workers };
+	struct http_options options = { .context = &server->core,
+		.workers = (unsigned)server->settings.http.workers,
+		.finished = finished_of_features() };
 	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
 	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
@@ -256,6 +286,18 @@ static int start_serving(struct server *server, struct certctl_error *err)
 		rc = listen_all(server, identities, err);
 	talloc_free(secrets);
 	return rc;
+}
+
+/* The key of the settings comes first: with it, no other is made. */
+static int set_up_access(struct server *server, TALLOC_CTX *mem, const char **ret_admin_key, struct certctl_error *err)
+{
+	const struct settings *settings = &server->settings;
+	struct access_seed seed = { .name = "environment", .role = "admin", .key = &settings->api.key };
+	int rc = seed.key->data ? access_seed(server->core.db, &seed, err) : 0;
+
+	if (rc < 0)
+		return certctl_error_prefix(err, "api.key");
+	return access_setup(server->core.db, settings->state_dir, ADMIN_KEY, mem, ret_admin_key, err);
 }
 
 /* --- In and out ------------------------------------------------------------------------------------------------------ */
@@ -273,13 +315,15 @@ static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_
 	if (rc == 0)
 		rc = open_database(server, err);
 	if (rc == 0)
+		rc = start_features(server, err);
+	if (rc == 0)
 		rc = open_connectors(server, err);
 	if (rc == 0)
 		rc = fleet_ca_open(&server->core, server, &server->ca_pem, err);
 	if (rc == 0)
 		rc = write_ca(server, err);
 	if (rc == 0)
-		rc = access_setup(server->core.db, server->settings.state_dir, ADMIN_KEY, mem, ret_admin_key, err);
+		rc = set_up_access(server, mem, ret_admin_key, err);
 	return rc < 0 ? rc : start_serving(server, err);
 }
 
@@ -331,6 +375,7 @@ void server_stop(struct server *server)
 	if (server->core.http)
 		http_server_stop(server->core.http);
 	TALLOC_FREE(server->core.jobs);
+	stop_features(server);
 	TALLOC_FREE(server->core.http);
 	TALLOC_FREE(server->core.connectors);
 	TALLOC_FREE(server->core.db);

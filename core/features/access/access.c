@@ -75,6 +75,21 @@ bool access_secret_lookup(const char *text, const char *prefix, char ret_lookup[
 	return true;
 }
 
+bool access_key_lookup(const char *key, char ret_lookup[17])
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+	size_t len = strlen(key);
+	char sha256[65];
+
+	if (access_secret_lookup(key, "sk", ret_lookup))
+		return true;
+	if (len < 32 || len > 128 || strspn(key, letters) != len)
+		return false;
+	certctl_sha256_hex(key, len, sha256);
+	snprintf(ret_lookup, 17, "%.16s", sha256);
+	return true;
+}
+
 bool access_secret_matches(const char *text, const char *sha256)
 {
 	char hash[65];
@@ -101,7 +116,7 @@ int access_authenticate(struct http_request *request, struct http_reply *reply, 
 	struct db_result *rows = NULL;
 	char lookup[17];
 
-	if (!header || strncmp(header, "Bearer ", 7) != 0 || !access_secret_lookup(header + 7, "sk", lookup))
+	if (!header || strncmp(header, "Bearer ", 7) != 0 || !access_key_lookup(header + 7, lookup))
 		return refuse(reply, err);
 	struct db_pool *db = core_of(request)->db;
 	int rc = db_once(db, request, &query_api_key_find, DB_VALUES(db_text(lookup)), &rows, err);

@@ -7,6 +7,8 @@
 
 #include "core/features/feature.h"
 
+#include <certctl/secret.h>
+
 /** Bits from 2 on: see http.h. A route names one of them. */
 #define PERMISSION_CERTIFICATES_READ  (UINT64_C(1) << 2)
 #define PERMISSION_CERTIFICATES_WRITE (UINT64_C(1) << 3)
@@ -31,6 +33,8 @@ int access_secret_make(TALLOC_CTX *mem, const char *prefix, struct access_secret
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** The lookup part of a text of that form; false: it is none. */
 bool access_secret_lookup(const char *text, const char *prefix, char ret_lookup[17]);
+/** The same of an API key: ours, or one given from outside (32 to 128 letters, digits and hyphens), which is found by its hash. */
+bool access_key_lookup(const char *key, char ret_lookup[17]);
 /** Does the text hash to this?  In constant time. */
 bool access_secret_matches(const char *text, const char *sha256);
 
@@ -40,6 +44,17 @@ bool access_secret_matches(const char *text, const char *sha256);
  */
 int access_setup(struct db_pool *db, const char *directory, const char *file, TALLOC_CTX *mem, const char **ret_key,
 	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** A key that comes from the settings. */
+struct access_seed {
+	const char *name, *role;
+	const struct certctl_secret *key;
+};
+/**
+ * Record it, marked source=environment.  Once recorded nothing changes, whatever was done to it since, until the key is another one.
+ * INVALID: no such key; CONFLICT: the name is that of a key made otherwise
+ */
+int access_seed(struct db_pool *db, const struct access_seed *seed, struct certctl_error *err) CERTCTL_CHECKED;
 
 extern const struct feature access_feature;
 

@@ -7,7 +7,7 @@
 static const struct certctl_choice tls_versions[] = {
 	{ "TLSv1.2", SETTINGS_TLS_1_2, "and up; 1.3 is preferred" },
 	{ "TLSv1.3", SETTINGS_TLS_1_3, "nothing else" },
-	{ "1.2", SETTINGS_TLS_1_2, "the same; in quotes in a file, where it would be a number" },
+	{ "1.2", SETTINGS_TLS_1_2, "the same; a number in a file, unless in quotes" },
 	{ "1.3", SETTINGS_TLS_1_3, "likewise" },
 	{ 0 },
 };
@@ -34,13 +34,11 @@ static const struct certctl_choice log_formats[] = {
 	{ 0 },
 };
 
-/* clang-format off: one row, one setting */
 static const struct certctl_field http_fields[] = {
 	CERTCTL_OPTION(struct settings_http, listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8443",
 		.help = "IP address and port of the HTTPS API; port 0 takes a free one."),
 	CERTCTL_OPTION(struct settings_http, agents_listen, CERTCTL_TEXT, .fallback = "0.0.0.0:8444",
-		.help = "IP address and port for agents, which show a "
-			"client certificate there."),
+		.help = "IP address and port for agents, which show a client certificate there."),
 	CERTCTL_OPTION(struct settings_http, workers, CERTCTL_INTEGER, .fallback = "8", .min = 1, .max = 256,
 		.advanced = true, .help = "Threads that answer requests."),
 	{ 0 },
@@ -48,26 +46,21 @@ static const struct certctl_field http_fields[] = {
 
 static const struct certctl_field tls_fields[] = {
 	CERTCTL_OPTION(struct settings_tls, cert_path, CERTCTL_PATH, .flags = SETTINGS_RELOADED,
-		.help = "Certificate of the HTTPS API in PEM, leaf first, with its chain; "
-			"when absent, the fleet's own CA issues one and renews it. "
-			"Agents are always shown one of the fleet's CA."),
+		.help = "Certificate of the HTTPS API in PEM, leaf first, with its chain; when absent, the fleet's own CA issues one and renews it. Agents are always shown one of the fleet's CA."),
 	CERTCTL_OPTION(struct settings_tls, key_path, CERTCTL_PATH, .flags = SETTINGS_RELOADED,
 		.help = "Its private key in PEM."),
 	CERTCTL_OPTION(struct settings_tls, min_version, CERTCTL_ENUM, .fallback = "TLSv1.2", .choices = tls_versions,
 		.help = "Oldest version of TLS that is spoken, on both addresses."),
 	CERTCTL_OPTION(struct settings_tls, priority, CERTCTL_TEXT, .max = 1024, .advanced = true,
-		.help = "GnuTLS priority string in place of ours; versions "
-			"below 1.2 stay off."),
+		.help = "GnuTLS priority string in place of ours; versions below 1.2 stay off."),
 	{ 0 },
 };
 
 static const struct certctl_field database_fields[] = {
 	CERTCTL_OPTION(struct settings_database, url, CERTCTL_SECRET,
-		.help = "libpq connection string or URL, several hosts and TLS included; "
-			"when absent, certctld runs a PostgreSQL of its own in state_dir."),
+		.help = "libpq connection string or URL, several hosts and TLS included; when absent, certctld runs a PostgreSQL of its own in state_dir."),
 	CERTCTL_OPTION(struct settings_database, migration_url, CERTCTL_SECRET,
-		.help = "The same as the schema's owner, for migrations; "
-			"when absent, url is used."),
+		.help = "The same as the schema's owner, for migrations; when absent, url is used."),
 	CERTCTL_OPTION(struct settings_database, connections, CERTCTL_INTEGER, .fallback = "20", .min = 4, .max = 500,
 		.advanced = true, .help = "Connections to the database at most."),
 	{ 0 },
@@ -81,35 +74,28 @@ static const struct certctl_field auth_fields[] = {
 
 static const struct certctl_field api_fields[] = {
 	CERTCTL_OPTION(struct settings_api, key, CERTCTL_SECRET, .min = 32, .max = 128,
-		.help = "An API key with the role admin, sk- and letters, "
-			"digits and hyphens; recorded at start. "
-			"Revoked, it stays so until it is another one."),
+		.help = "An API key with the role admin: letters, digits and hyphens; recorded at start. Revoked, it stays so until it is another one."),
 	{ 0 },
 };
 
 static const struct certctl_field ca_fields[] = {
 	CERTCTL_OPTION(struct settings_ca, cert_path, CERTCTL_PATH,
-		.help = "Certificate of an existing CA in PEM: makes the issuer iss-local, "
-			"in place of one of that name in connectors.directory."),
+		.help = "Certificate of an existing CA in PEM: makes the issuer iss-local, in place of one of that name in connectors.directory."),
 	CERTCTL_OPTION(struct settings_ca, key_path, CERTCTL_PATH, .help = "Its private key."),
 	{ 0 },
 };
 
 static const struct certctl_field connectors_fields[] = {
 	CERTCTL_OPTION(struct settings_connectors, directory, CERTCTL_PATH,
-		.help = "Folder whose *.yaml files configure connectors, read again at "
-			"SIGHUP; when absent, connectors.d in state_dir."),
+		.help = "Folder whose *.yaml files configure connectors, read again at SIGHUP; when absent, connectors.d in state_dir."),
 	{ 0 },
 };
 
 static const struct certctl_field plugins_fields[] = {
 	CERTCTL_OPTION(struct settings_plugins, dirs, CERTCTL_LIST, .item_type = CERTCTL_PATH, .max = 8,
-		.advanced = true,
-		.help = "Folders of plugins, each owned by root; empty: "
-			"where they were installed."),
+		.advanced = true, .help = "Folders of plugins, each owned by root; empty: where they were installed."),
 	CERTCTL_OPTION(struct settings_plugins, host_program, CERTCTL_PATH, .advanced = true,
-		.help = "The program that runs a plugin; when absent, the "
-			"one that was installed."),
+		.help = "The program that runs a plugin; when absent, the one that was installed."),
 	{ 0 },
 };
 
@@ -154,4 +140,3 @@ const struct certctl_field settings_fields[] = {
 	SECTION(log), .help = "The log, on standard error."),
 	{ 0 },
 };
-/* clang-format on */
