@@ -132,34 +132,6 @@ static void collect_features(struct server *server)
 	}
 }
 
-static int start_features(struct server *server, struct certctl_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && features[i]; i++)
-		if (features[i]->start)
-			rc = features[i]->start(&server->core, server, err);
-	return rc;
-}
-
-static void stop_features(struct server *server)
-{
-	for (size_t i = 0; features[i]; i++)
-		if (features[i]->stop)
-			features[i]->stop(&server->core);
-}
-
-static http_finished_fn *finished_of_features(void)
-{
-	http_finished_fn *finished = NULL;
-
-	for (size_t i = 0; features[i]; i++) {
-		certctl_assert(!finished || !features[i]->finished);
-		finished = features[i]->finished ? features[i]->finished : finished;
-	}
-	return finished;
-}
-
 static void woken(void *context)
 {
 	for (size_t i = 0; features[i]; i++)
@@ -270,9 +242,7 @@ static int start_engine(struct server *server, struct certctl_error *err)
 
 static int start_serving(struct server *server, struct certctl_error *err)
 {
-	struct http_options options = { .context = &server->core,
-		.workers = (unsigned)server->settings.http.workers,
-		.finished = finished_of_features() };
+	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http.workers };
 	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
 	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
@@ -314,8 +284,6 @@ static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_
 	rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
-	if (rc == 0)
-		rc = start_features(server, err);
 	if (rc == 0)
 		rc = open_connectors(server, err);
 	if (rc == 0)
@@ -375,7 +343,6 @@ void server_stop(struct server *server)
 	if (server->core.http)
 		http_server_stop(server->core.http);
 	TALLOC_FREE(server->core.jobs);
-	stop_features(server);
 	TALLOC_FREE(server->core.http);
 	TALLOC_FREE(server->core.connectors);
 	TALLOC_FREE(server->core.db);
