@@ -62,6 +62,18 @@ int certctl_plugins_list(struct certctl_pool *pool,
 /** A configured plugin.  Opening it starts nothing: the first call does.  Any thread may call; talloc_free ends it. */
 struct certctl_connector;
 
+/**
+ * Durable values of an instance, for host->state_get and state_put.  They belong to the instance, not to a call, so that no
+ * call can forget them.  On the thread that made the call; several threads at once when the plugin takes several calls.
+ */
+struct certctl_connector_state {
+	int (*get)(void *arg, const char *name, TALLOC_CTX *mem, char **ret_value, int64_t *ret_version,
+		struct certctl_error *err);
+	int (*put)(void *arg, const char *name, const char *value, int64_t expected_version, int64_t *ret_version,
+		struct certctl_error *err);
+	void *arg; /* lives as long as the connector */
+};
+
 struct certctl_connector_options {
 	const char *name; /* "issuers/corp", for messages and logs */
 	const struct certctl_description *description;
@@ -69,6 +81,7 @@ struct certctl_connector_options {
 	const char *const *const *commands; /* allow-list rows of the runner, NULL-terminated; NULL: none */
 	const char *const
 		*extra_read_paths; /* opened in the sandbox beside the plugin's own; NULL-terminated; may be NULL */
+	struct certctl_connector_state state; /* all NULL: none */
 };
 /**
  * Options whose path is written (CERTCTL_PATH_WRITE) and not there are made as directories, 0700, when their parent exists;
@@ -89,7 +102,8 @@ int certctl_connector_pid(struct certctl_connector *connector);
 
 /**
  * What a call needs from its caller.  The callbacks run on the thread that made the call, never on a frame reader, so they may
- * use that thread's database connection.  A missing callback answers UNSUPPORTED to the plugin.
+ * use that thread's database connection.  A missing callback answers UNSUPPORTED to the plugin; for state_get and state_put the
+ * instance's own (struct certctl_connector_state) answer when the call brings none.
  */
 struct certctl_call {
 	int64_t timeout_ms; /* whole call, start of the host included; 0: 30,000.  At its end the host is killed */

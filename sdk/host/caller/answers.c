@@ -1,12 +1,18 @@
-/* What a plugin asks during a call, answered by the callbacks of that call.  Runs on the thread that made it. */
+/* What a plugin asks during a call, answered by the callbacks of that call or its instance.  Runs on the thread that made it. */
 #include "caller.h"
 
 #include <string.h>
 
+/* Who is asked. */
+struct asking {
+	const struct certctl_connector *connector;
+	const struct certctl_call *call;
+};
+
 /* One row a question; `answer` sets *ret when there is something to say beyond success. */
 struct question {
 	const char *name;
-	int (*answer)(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+	int (*answer)(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 		struct certctl_error *err);
 };
 
@@ -25,9 +31,10 @@ static int get_text(const json_t *argument, const char *key, size_t max, const c
 	return rc;
 }
 
-static int answer_checkpoint(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+static int answer_checkpoint(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
+	const struct certctl_call *call = asking->call;
 	const char *state;
 	int rc;
 
@@ -38,45 +45,58 @@ static int answer_checkpoint(const struct certctl_call *call, TALLOC_CTX *mem, c
 	return rc < 0 ? rc : call->checkpoint(call->arg, state, err);
 }
 
-static int answer_state_get(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+/* The call's own callbacks, or else those of its instance. */
+static struct certctl_connector_state state_of(const struct asking *asking)
+{
+	const struct certctl_call *call = asking->call;
+
+	if (call->state_get || call->state_put)
+		return (struct certctl_connector_state){ call->state_get, call->state_put, call->arg };
+	return asking->connector->state;
+}
+
+static int answer_state_get(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
+	struct certctl_connector_state state = state_of(asking);
 	const char *name;
 	char *value = NULL;
 	int64_t version = 0;
 	int rc;
 
-	if (!call->state_get)
+	if (!state.get)
 		return unsupported("state_get", err);
 	if ((rc = get_text(argument, "name", 255, &name, err)) < 0 ||
-		(rc = call->state_get(call->arg, name, mem, &value, &version, err)) < 0)
+		(rc = state.get(state.arg, name, mem, &value, &version, err)) < 0)
 		return rc;
 	*ret = json_pack("{s:s, s:I}", "value", value ? value : "", "version", (json_int_t)version);
 	return *ret ? 0 : certctl_fail(err, CERTCTL_E_INTERNAL, "state_get: the stored value is not UTF-8");
 }
 
-static int answer_state_put(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+static int answer_state_put(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
+	struct certctl_connector_state state = state_of(asking);
 	const char *name, *value;
 	int64_t version = 0;
 	int rc;
 
 	(void)mem;
-	if (!call->state_put)
+	if (!state.put)
 		return unsupported("state_put", err);
 	if ((rc = get_text(argument, "name", 255, &name, err)) < 0 ||
 		(rc = get_text(argument, "value", CERTCTL_STATE_MAX, &value, err)) < 0 ||
-		(rc = call->state_put(call->arg, name, value, certctl_json_integer_or(argument, "expected_version", 0),
+		(rc = state.put(state.arg, name, value, certctl_json_integer_or(argument, "expected_version", 0),
 			 &version, err)) < 0)
 		return rc;
 	*ret = json_pack("{s:I}", "version", (json_int_t)version);
 	return 0;
 }
 
-static int answer_publish(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+static int answer_publish(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
+	const struct certctl_call *call = asking->call;
 	struct certctl_challenge challenge = { 0 };
 	int rc;
 
@@ -87,9 +107,10 @@ static int answer_publish(const struct certctl_call *call, TALLOC_CTX *mem, cons
 	return rc < 0 ? rc : call->publish_challenge(call->arg, &challenge, err);
 }
 
-static int answer_withdraw(const struct certctl_call *call, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+static int answer_withdraw(const struct asking *asking, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
+	const struct certctl_call *call = asking->call;
 	struct certctl_challenge challenge = { 0 };
 	int rc;
 
@@ -108,8 +129,9 @@ static const struct question questions[] = {
 	{ "withdraw_challenge", answer_withdraw },
 };
 
-json_t *call_answer(const struct certctl_call *call, const json_t *ask)
+json_t *call_answer(const struct certctl_connector *connector, const struct certctl_call *call, const json_t *ask)
 {
+	struct asking asking = { connector, call };
 	const char *what = certctl_json_text_or(ask, "what", "");
 	struct certctl_error err = { 0 };
 	TALLOC_CTX *mem = talloc_named_const(NULL, 0, "answer");
@@ -118,7 +140,7 @@ json_t *call_answer(const struct certctl_call *call, const json_t *ask)
 
 	for (size_t i = 0; rc == 1 && i < CERTCTL_COUNT(questions); i++)
 		if (strcmp(questions[i].name, what) == 0)
-			rc = questions[i].answer(call, mem, json_object_get(ask, "argument"), &value, &err);
+			rc = questions[i].answer(&asking, mem, json_object_get(ask, "argument"), &value, &err);
 	if (rc == 1)
 		rc = certctl_fail(&err, CERTCTL_E_UNSUPPORTED, "this program cannot answer \"%.40s\"", what);
 	talloc_free(mem);

@@ -98,7 +98,7 @@ static void send_cancel(struct attempt *attempt)
 
 static void send_answer(struct attempt *attempt, const json_t *ask)
 {
-	CERTCTL_AUTO(json_decref) json_t *frame = call_answer(attempt->call, ask);
+	CERTCTL_AUTO(json_decref) json_t *frame = call_answer(attempt->connector, attempt->call, ask);
 
 	json_object_set_new(frame, "reply", json_integer(attempt->pending.id));
 	if (certctl_line_send(&attempt->child->line, frame, attempt->deadline_ms, NULL) < 0)

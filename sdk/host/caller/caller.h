@@ -128,6 +128,7 @@ struct certctl_connector {
 	char *name;
 	const struct certctl_description *description;
 	json_t *hello; /* configuration, paths and commands, as every start sends them */
+	struct certctl_connector_state state;
 	pthread_mutex_t lock;
 	/* Under lock: */
 	pthread_cond_t changed;
@@ -169,6 +170,6 @@ int connector_paths(const struct certctl_field *fields, const json_t *config, js
 uint64_t connector_paths_stamp(const json_t *hello);
 
 /** Answer one `ask` of a plugin on the thread that made the call. */
-json_t *call_answer(const struct certctl_call *call, const json_t *ask);
+json_t *call_answer(const struct certctl_connector *connector, const struct certctl_call *call, const json_t *ask);
 
 #endif

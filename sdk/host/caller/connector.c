@@ -372,6 +372,7 @@ int certctl_connector_new(TALLOC_CTX *mem, struct certctl_pool *pool, const stru
 	}
 	connector->magic = CONNECTOR_MAGIC;
 	connector->description = options->description;
+	connector->state = options->state;
 	connector->used_ms = certctl_monotonic_ms();
 	pthread_mutex_init(&connector->lock, NULL);
 	certctl_cond_init(&connector->changed);

@@ -246,6 +246,33 @@ static void questions_are_answered_on_the_thread_that_called(void)
 	talloc_free(good);
 }
 
+static void an_instance_keeps_its_state_whoever_calls(void)
+{
+	struct asked asked = { .thread = pthread_self() }, mine = { .thread = pthread_self() };
+	struct certctl_connector_options options = { .name = "zoo/good",
+		.state = { .get = state_get, .put = state_put, .arg = &asked } };
+	struct certctl_call none = { .checkpoint = checkpoint, .arg = &mine }, own = none;
+	struct certctl_connector *good = NULL;
+	struct certctl_issued issued = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(certctl_plugin_describe(zoo_pool(), CERTCTL_ISSUER, "good", &options.description, &err), err);
+	ASSERT_OK(certctl_connector_new(NULL, zoo_pool(), &options, &good, &err), err);
+	ASSERT_FAILS(issue_deed(good, "host", 0, &none, &issued, &err), CERTCTL_E_UNSUPPORTED, "publish_challenge",
+		err);
+	ASSERT_TEXT(asked.trace, "account;the account;");
+	ASSERT_TEXT(mine.trace, "order placed;");
+	/* A call without any callbacks has it, too. */
+	ASSERT_FAILS(issue_deed(good, "host", 0, NULL, &issued, &err), CERTCTL_E_UNSUPPORTED, "checkpoint", err);
+	CU_ASSERT_EQUAL(asked.version, 2);
+	own.state_get = state_get;
+	own.state_put = state_put;
+	ASSERT_FAILS(issue_deed(good, "host", 0, &own, &issued, &err), CERTCTL_E_UNSUPPORTED, "publish_challenge", err);
+	CU_ASSERT_EQUAL(asked.version, 2);
+	CU_ASSERT_EQUAL(mine.version, 1);
+	talloc_free(good);
+}
+
 /* --- Cancel, deadline, death -------------------------------------------------------------------------------------- */
 
 struct patience {
@@ -621,6 +648,7 @@ const struct test tests[] = {
 	TEST(notifiers_answer_in_their_own_terms),
 	TEST(an_operation_that_is_not_there_is_unsupported),
 	TEST(questions_are_answered_on_the_thread_that_called),
+	TEST(an_instance_keeps_its_state_whoever_calls),
 	TEST(a_cancelled_call_ends_as_the_plugin_says),
 	TEST(a_plugin_that_does_not_hear_a_cancel_is_killed),
 	TEST(a_deadline_kills_the_process_and_the_next_call_gets_a_new_one),
