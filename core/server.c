@@ -155,10 +155,22 @@ static const char *const *null_terminated(TALLOC_CTX *mem, const struct certctl_
 	return texts;
 }
 
+/* Values of an older key are sealed anew at once: the log says when that key is needed no more. */
+static int open_sealing(struct server *server, struct certctl_error *err)
+{
+	struct sealing_options options = { .state_dir = server->settings.state_dir };
+	struct sealing *sealing = NULL;
+	int rc = sealing_open(server, &options, &sealing, err);
+
+	server->core.sealing = sealing;
+	return rc < 0 ? rc : connectors_state_reseal(server->core.db, sealing, err);
+}
+
 static int open_connectors(struct server *server, struct certctl_error *err)
 {
 	const struct settings *settings = &server->settings;
 	struct connectors_options options = { .db = server->core.db,
+		.sealing = server->core.sealing,
 		.plugin_dirs = null_terminated(server, &settings->plugins.dirs),
 		.host_program = settings->plugins.host_program,
 		.directory = settings->connectors.directory,
@@ -284,6 +296,8 @@ static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_
 	rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
+	if (rc == 0)
+		rc = open_sealing(server, err);
 	if (rc == 0)
 		rc = open_connectors(server, err);
 	if (rc == 0)

@@ -10,11 +10,13 @@
 #include "core/platform/db/db.h"
 #include "core/platform/http/http.h"
 #include "core/platform/jobs/jobs.h"
+#include "core/platform/sealing/sealing.h"
 
 /** What every handler and every step may use: http_request.context and the context of job steps. */
 struct core {
 	const struct settings *settings;
 	struct db_pool *db;
+	const struct sealing *sealing; /* of every secret that is stored */
 	struct connectors *connectors;
 	struct jobs *jobs;
 	struct http_server *http;

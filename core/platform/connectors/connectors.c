@@ -2,6 +2,7 @@
 #include "connectors.h"
 #include "core/platform/connectors/connectors.sql.h"
 #include "files.h"
+#include "state.h"
 
 #include <certctl/json.h>
 #include <certctl/log.h>
@@ -14,9 +15,8 @@
 struct instance {
 	struct instance *next;
 	const char *id;
-	bool is_internal; /* in no file, and never offered to the job engine */
-	bool is_named;    /* by what is being loaded */
-	char sha256[65];  /* of what it was opened with */
+	bool is_named;   /* by what is being loaded */
+	char sha256[65]; /* of what it was opened with */
 	struct certctl_connector *connector;
 };
 
@@ -88,15 +88,18 @@ static void show(struct connectors *connectors, struct instance *instance)
 	pthread_mutex_unlock(&connectors->lock);
 }
 
-static int open_instance(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
-	const json_t *config, struct instance **ret, struct certctl_error *err)
+/* @param family  begins its name, under which it keeps its state: "issuers", "internal" */
+static int open_instance(struct connectors *connectors, const char *family, enum certctl_plugin_kind kind,
+	const char *id, const char *type, const json_t *config, struct instance **ret, struct certctl_error *err)
 {
 	struct instance *instance = talloc_zero(connectors, struct instance);
-	char *name = instance ? talloc_asprintf(instance, "issuers/%s", id) : NULL;
+	char *name = instance ? talloc_asprintf(instance, "%s/%s", family, id) : NULL;
 	struct certctl_connector_options options = { .name = name, .config = config };
 	int rc = name ? certctl_plugin_describe(connectors->pool, kind, type, &options.description, err)
 		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
+	if (rc == 0)
+		rc = connector_state_init(instance, &connectors->options, name, &options.state, err);
 	if (rc == 0)
 		rc = certctl_connector_new(instance, connectors->pool, &options, &instance->connector, err);
 	if (rc < 0) {
@@ -116,12 +119,10 @@ int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind
 	const json_t *options, struct certctl_connector **ret, struct certctl_error *err)
 {
 	struct instance *instance = NULL;
-	int rc = open_instance(connectors, kind, id, type, options, &instance, err);
+	int rc = open_instance(connectors, "internal", kind, id, type, options, &instance, err);
 
 	if (rc < 0)
 		return rc;
-	instance->is_internal = true;
-	show(connectors, instance);
 	*ret = instance->connector;
 	return 0;
 }
@@ -151,7 +152,7 @@ static void open_row(struct connectors *connectors, const struct connector_file_
 		instance->is_named = true;
 	if (instance && strcmp(instance->sha256, sha256) == 0)
 		return;
-	if (open_instance(connectors, CERTCTL_ISSUER, row->id, row->type, options, &instance, &why) < 0) {
+	if (open_instance(connectors, "issuers", CERTCTL_ISSUER, row->id, row->type, options, &instance, &why) < 0) {
 		certctl_log_error(CERTCTL_LOG_ERROR, "connector.refused", &why, "issuer", row->id, "type", row->type,
 			NULL);
 		return;
@@ -205,7 +206,7 @@ static void leave_out_others(struct connectors *connectors)
 	for (struct instance **at = &connectors->issuers; *at;) {
 		struct instance *instance = *at;
 
-		if (instance->is_internal || instance->is_named) {
+		if (instance->is_named) {
 			at = &instance->next;
 			continue;
 		}
@@ -301,7 +302,7 @@ int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct jo
 
 	pthread_mutex_lock(&connectors->lock);
 	for (struct instance *instance = connectors->issuers; instance; instance = instance->next) {
-		unsigned slots = instance->is_internal ? 0 : certctl_connector_free_slots(instance->connector);
+		unsigned slots = certctl_connector_free_slots(instance->connector);
 
 		if (slots == 0)
 			continue;

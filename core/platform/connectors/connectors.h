@@ -14,12 +14,14 @@
 
 #include "core/platform/db/db.h"
 #include "core/platform/jobs/jobs.h"
+#include "core/platform/sealing/sealing.h"
 #include "sdk/host/connector.h"
 
 struct connectors;
 
 struct connectors_options {
 	struct db_pool *db;
+	const struct sealing *sealing;  /* of what instances keep for good */
 	const char *const *plugin_dirs; /* NULL-terminated */
 	const char *host_program;
 	const char *directory; /* of the files; need not be there */
@@ -40,7 +42,10 @@ int connectors_load(struct connectors *connectors, struct certctl_error *err) CE
 /** Are the files well-formed?  Opens nothing. */
 int connectors_check(const char *directory, struct certctl_error *err) CERTCTL_CHECKED;
 
-/** An instance that is ours and stands in no file.  Owned by `connectors`. */
+/**
+ * An instance that is ours and stands in no file: neither connectors_issuer() nor connectors_runners() knows it.  Owned by
+ * `connectors`.
+ */
 int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
 	const json_t *options, struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
 
@@ -50,6 +55,13 @@ int connectors_issuer(struct connectors *connectors, const char *id, struct cert
 
 /** "issuer/<id>" with the calls each may take now, for the job engine.  On `mem`. */
 int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/**
+ * Seal the values that instances keep anew when they are under another key than the first one.  Those that cannot be read are said
+ * so in the log, and stay.
+ */
+int connectors_state_reseal(struct db_pool *db, const struct sealing *sealing,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

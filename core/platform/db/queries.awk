@@ -66,7 +66,7 @@ function emit(    i, row) {
 }
 
 BEGIN {
-	split("bigint 20 int 23 boolean 16 text 25 jsonb 3802 text[] 1009 int[] 1007 bigint[] 1016 timestamptz 1184 interval 1186", pairs, " ")
+	split("bigint 20 int 23 boolean 16 text 25 jsonb 3802 text[] 1009 int[] 1007 bigint[] 1016 timestamptz 1184 interval 1186 bytea 17", pairs, " ")
 	for (i = 1; i in pairs; i += 2)
 		oids[pairs[i]] = pairs[i + 1]
 	print "/* Made by queries.awk; do not edit. */"
