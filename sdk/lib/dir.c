@@ -138,6 +138,17 @@ int certctl_parent_open(int dir_fd, const char *name, int *ret_fd, const char **
 	return rc;
 }
 
+/* By descriptor: the name may lead elsewhere by now. */
+static int set_mode(int path_fd, mode_t mode, const char *name, struct certctl_error *err)
+{
+	CERTCTL_AUTO_CLOSE int fd = -1;
+	int rc = certctl_open_below(path_fd, ".", O_RDONLY | O_DIRECTORY, 0, &fd, err);
+
+	if (rc == 0 && fchmod(fd, mode) < 0)
+		rc = certctl_file_fail(err, errno, name);
+	return rc;
+}
+
 static int sync_below(int path_fd, struct certctl_error *err)
 {
 	CERTCTL_AUTO_CLOSE int fd = -1;
@@ -161,8 +172,8 @@ static int enter_or_make(int *fd, const char *part, mode_t mode, struct certctl_
 	rc = certctl_open_below(*fd, part, O_PATH | O_DIRECTORY, 0, &next, err);
 	if (rc == CERTCTL_E_NOT_FOUND)
 		return certctl_file_fail(err, refusal, part);
-	if (rc == 0 && is_made && mode && fchmodat(*fd, part, mode, 0) < 0)
-		return certctl_file_fail(err, errno, part);
+	if (rc == 0 && is_made && mode)
+		rc = set_mode(next, mode, part, err);
 	if (rc == 0 && is_made)
 		rc = sync_below(*fd, err);
 	if (rc < 0)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,10 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct config {
@@ -117,6 +120,63 @@ static int try_core(const char *unused)
 	return setrlimit(RLIMIT_CORE, &limit);
 }
 
+static int try_chmod(const char *path)
+{
+	return chmod(path, 0666);
+}
+
+static int try_chown(const char *path)
+{
+	return chown(path, 1, 1);
+}
+
+static int try_attribute(const char *path)
+{
+	return setxattr(path, "user.certctl", "x", 1, 0);
+}
+
+static int try_touch(const char *path)
+{
+	return utimensat(AT_FDCWD, path, NULL, 0);
+}
+
+static int try_truncate(const char *path)
+{
+	return truncate(path, 0);
+}
+
+/* "600 /path": by descriptor, which reading is enough for. */
+static int try_mode(const char *text)
+{
+	char *path;
+	mode_t mode = (mode_t)strtoul(text, &path, 8);
+	int fd = open(path + 1, O_RDONLY);
+
+	return fd < 0 ? -1 : fchmod(fd, mode);
+}
+
+static int try_limit(const char *pid)
+{
+	struct rlimit limit = { .rlim_cur = 1, .rlim_max = RLIM_INFINITY };
+
+	return prlimit((pid_t)strtol(pid, NULL, 10), RLIMIT_CORE, &limit, NULL);
+}
+
+static int try_affinity(const char *pid)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return sched_setaffinity((pid_t)strtol(pid, NULL, 10), sizeof(set), &set);
+}
+
+/* Let the kernel send the signal. */
+static int try_owner(const char *pid)
+{
+	return fcntl(3, F_SETOWN, (pid_t)strtol(pid, NULL, 10));
+}
+
 static int try_environment(const char *unused)
 {
 	extern char **environ;
@@ -158,6 +218,15 @@ static const struct {
 	{ "raw", try_raw },
 	{ "packet", try_packet },
 	{ "core", try_core },
+	{ "chmod", try_chmod },
+	{ "chown", try_chown },
+	{ "attribute", try_attribute },
+	{ "touch", try_touch },
+	{ "truncate", try_truncate },
+	{ "mode", try_mode },
+	{ "limit", try_limit },
+	{ "affinity", try_affinity },
+	{ "owner", try_owner },
 	{ "environment", try_environment },
 	{ "descriptors", try_descriptors },
 	{ "close", try_close },

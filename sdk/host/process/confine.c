@@ -44,7 +44,7 @@ static int limit_resources(struct certctl_error *err)
 /* Root keeps what reading and writing files of others takes, and nothing else. */
 static int drop_capabilities(struct certctl_error *err)
 {
-	const uint32_t kept = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER;
+	const uint32_t kept = 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER;
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
@@ -63,7 +63,7 @@ int confine(const struct confinement *what, struct enforcement *ret, struct cert
 	struct enforcement enforced = { .no_new_privileges = true, .resource_limits = true };
 	int rc;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return certctl_fail_errno(err, errno, "prctl");
 	if ((rc = limit_resources(err)) < 0 || (rc = confine_files(what, &enforced.landlock, err)) < 0 ||
 		(rc = drop_capabilities(err)) < 0 ||

@@ -160,6 +160,8 @@ int main(int argc, char **argv)
 			stderr);
 		return 2;
 	}
+	/* Before the configuration comes, whose secrets must not end in a core file: not in the runner's either. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	fcntl(CERTCTL_PROTOCOL_FD, F_SETFD, FD_CLOEXEC);
 	close_range(CERTCTL_PROTOCOL_FD + 1, ~0U, 0);

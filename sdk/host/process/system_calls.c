@@ -1,12 +1,15 @@
 /* Which system calls this process may still make (seccomp). */
 #include "confine.h"
 
+#include <asm/sockios.h>
 #include <certctl/plugin.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* No plugin has an honest use for these: asking ends the process, and the caller reports SIGSYS. */
@@ -76,10 +79,39 @@ static const int refused[] = {
 	SCMP_SYS(rt_sigqueueinfo),
 	SCMP_SYS(rt_tgsigqueueinfo),
 	SCMP_SYS(setpriority),
+	SCMP_SYS(ioprio_set),
 	SCMP_SYS(sched_setscheduler),
+	SCMP_SYS(sched_setparam),
+	SCMP_SYS(sched_setattr),
+	SCMP_SYS(sched_setaffinity),
+	SCMP_SYS(process_madvise),
+	SCMP_SYS(process_mrelease),
+	SCMP_SYS(migrate_pages),
+	SCMP_SYS(move_pages),
 	SCMP_SYS(setsid),
 	SCMP_SYS(setpgid),
 };
+
+/* Newer than the headers of Debian 12; the same number on every machine. */
+#define SYS_FCHMODAT2     452
+#define SYS_SETXATTRAT    463
+#define SYS_REMOVEXATTRAT 466
+#define SYS_FILE_SETATTR  469
+
+/*
+ * Landlock does not see these: by them a plugin of root could give away every file of the host, whatever it may open.  A file
+ * gets its mode when it is made; who has said that it needs files may change that by descriptor (mode_bits below).
+ */
+static const int of_file_attributes[] = {
+	SCMP_SYS(chmod), SCMP_SYS(fchmodat), SYS_FCHMODAT2, SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(fchown),
+	SCMP_SYS(fchownat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SYS_SETXATTRAT,
+	SCMP_SYS(removexattr), SCMP_SYS(lremovexattr), SCMP_SYS(fremovexattr), SYS_REMOVEXATTRAT, SYS_FILE_SETATTR,
+	SCMP_SYS(utime), SCMP_SYS(utimes), SCMP_SYS(futimesat), SCMP_SYS(utimensat),
+	SCMP_SYS(truncate), /* Landlock sees it from its third version on */
+};
+
+/* What fchmod() may not set: these let others in, and a file that may only be read can be named by its descriptor too. */
+static const scmp_datum_t mode_bits[] = { S_ISUID, S_ISGID, S_IWGRP, S_IWOTH };
 
 static int add_list(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
@@ -106,8 +138,43 @@ static int add_process_rules(scmp_filter_ctx filter)
 		rc = seccomp_rule_add(filter, eperm, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_NE, self));
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, eperm, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, self));
-	if (rc == 0)
-		rc = seccomp_rule_add(filter, eperm, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCSTI));
+	if (rc == 0) /* of another process */
+		rc = seccomp_rule_add(filter, eperm, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0));
+	return rc;
+}
+
+/* By these the kernel is told to signal another process, or to type into a terminal. */
+static int add_control_rules(scmp_filter_ctx filter)
+{
+	static const struct {
+		int call;
+		scmp_datum_t command;
+	} rows[] = {
+		{ SCMP_SYS(fcntl), F_SETOWN },
+		{ SCMP_SYS(fcntl), F_SETOWN_EX },
+		{ SCMP_SYS(fcntl), F_SETSIG },
+		{ SCMP_SYS(ioctl), FIOSETOWN },
+		{ SCMP_SYS(ioctl), SIOCSPGRP },
+		{ SCMP_SYS(ioctl), TIOCSTI },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < CERTCTL_COUNT(rows); i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), rows[i].call, 1,
+			SCMP_A1(SCMP_CMP_EQ, rows[i].command));
+	return rc;
+}
+
+static int add_attribute_rules(scmp_filter_ctx filter, uint32_t needs)
+{
+	const uint32_t eperm = SCMP_ACT_ERRNO(EPERM);
+	int rc = add_list(filter, eperm, of_file_attributes, CERTCTL_COUNT(of_file_attributes));
+
+	if (rc == 0 && !(needs & CERTCTL_NEEDS_FILES))
+		return seccomp_rule_add(filter, eperm, SCMP_SYS(fchmod), 0);
+	for (size_t i = 0; rc == 0 && i < CERTCTL_COUNT(mode_bits); i++)
+		rc = seccomp_rule_add(filter, eperm, SCMP_SYS(fchmod), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, mode_bits[i], mode_bits[i]));
 	return rc;
 }
 
@@ -143,6 +210,10 @@ int confine_system_calls(uint32_t needs, bool *ret_enforced, struct certctl_erro
 		rc = add_list(filter, SCMP_ACT_ERRNO(EPERM), refused, CERTCTL_COUNT(refused));
 	if (rc == 0)
 		rc = add_process_rules(filter);
+	if (rc == 0)
+		rc = add_control_rules(filter);
+	if (rc == 0)
+		rc = add_attribute_rules(filter, needs);
 	if (rc == 0)
 		rc = add_socket_rules(filter, needs);
 	if (rc == 0) {

@@ -126,6 +126,10 @@ static void forbidden_deeds_are_refused_or_end_the_process(void)
 		{ "core", CERTCTL_E_DENIED, "Operation not permitted" },
 		{ talloc_asprintf(test_mem(), "kill %d", (int)getpid()), CERTCTL_E_DENIED, "Operation not permitted" },
 		{ "kill 1", CERTCTL_E_DENIED, "Operation not permitted" },
+		{ talloc_asprintf(test_mem(), "limit %d", (int)getpid()), CERTCTL_E_DENIED, "Operation not permitted" },
+		{ talloc_asprintf(test_mem(), "affinity %d", (int)getpid()), CERTCTL_E_DENIED,
+			"Operation not permitted" },
+		{ talloc_asprintf(test_mem(), "owner %d", (int)getpid()), CERTCTL_E_DENIED, "Operation not permitted" },
 		{ "environment", CERTCTL_E_IO, "No data available" },
 		{ "descriptors", CERTCTL_E_IO, "Bad file descriptor" },
 		{ "close", CERTCTL_E_CRASHED, "during revoke" },
@@ -141,6 +145,49 @@ static void forbidden_deeds_are_refused_or_end_the_process(void)
 		talloc_free(probe);
 	}
 	talloc_free(good);
+}
+
+/* Neither whose a file is nor who may do what with it: Landlock knows nothing of that. */
+static void the_attributes_of_files_are_out_of_reach(void)
+{
+	const char *dir = test_temporary_dir();
+	char *read = make_file(dir, "read"), *other = make_file(dir, "other");
+	char *config = talloc_asprintf(test_mem(), "{'readable': '%s'}", read);
+	struct certctl_connector *probe = zoo_issuer("probe", config), *files = zoo_issuer("probe-files", config);
+	const struct {
+		struct certctl_connector *probe;
+		const char *what, *path;
+		bool allowed;
+	} rows[] = {
+		{ probe, "chmod", other, false },
+		{ probe, "chown", other, false },
+		{ probe, "attribute", other, false },
+		{ probe, "touch", other, false },
+		{ probe, "truncate", other, false },
+		{ probe, "chmod", read, false },
+		{ probe, "mode 600", read, false },
+		{ files, "chmod", other, false },
+		{ files, "chmod", read, false },
+		{ files, "chown", read, false },
+		{ files, "attribute", read, false },
+		{ files, "mode 640", read, true },
+		{ files, "mode 4600", read, false },
+		{ files, "mode 2600", read, false },
+		{ files, "mode 660", read, false },
+		{ files, "mode 602", read, false },
+	};
+	struct certctl_error err = { 0 };
+
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		char *what = talloc_asprintf(test_mem(), "%s %s", rows[i].what, rows[i].path);
+
+		if (rows[i].allowed)
+			ASSERT_OK(deed(rows[i].probe, what, &err), err);
+		else
+			ASSERT_FAILS(deed(rows[i].probe, what, &err), CERTCTL_E_DENIED, "Operation not permitted", err);
+	}
+	talloc_free(files);
+	talloc_free(probe);
 }
 
 static int listen_on_loopback(uint16_t *ret_port)
@@ -212,6 +259,7 @@ const struct test tests[] = {
 	TEST(a_file_that_was_replaced_is_read_again),
 	TEST(a_missing_directory_is_made_for_its_owner_alone),
 	TEST(forbidden_deeds_are_refused_or_end_the_process),
+	TEST(the_attributes_of_files_are_out_of_reach),
 	TEST(the_network_is_open_to_those_who_need_it_alone),
 	TEST(a_plugin_that_is_looked_at_has_nothing_open),
 	TEST(what_is_enforced_is_told),
