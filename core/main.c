@@ -215,7 +215,8 @@ static int start(struct running *running, struct certctl_error *err)
 		.level = (enum certctl_log_level)settings->log.level,
 		.fd = 2,
 		.program = "certctld" });
-	umask(0022);
+	if (running->arguments->is_dev)
+		umask(0022);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	int rc = running->arguments->is_dev ? write_first_issuer(running->mem, settings, err) : 0;
 
