@@ -133,14 +133,21 @@ static json_t *nest(const char *path, json_t *value)
 	return NULL;
 }
 
+/* Parts with something in them, between dots. */
+static bool is_name(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 0 && len < SETTINGS_NAME_MAX && path[0] != '.' && path[len - 1] != '.' && !strstr(path, "..") &&
+	       certctl_utf8_is_valid(path, len);
+}
+
 static void add_value(struct stack *stack, const char *label, const char *path, const char *text, bool is_built_in)
 {
 	const struct certctl_field *row = settings_find(path);
 
-	/* Neither may a name of the command line be anything. */
-	if (!certctl_utf8_is_valid(text, strlen(text)) || !certctl_utf8_is_valid(path, strlen(path)) ||
-		strlen(path) >= SETTINGS_NAME_MAX) {
-		settings_problem(stack->problems, CERTCTL_E_INVALID, "%s: UTF-8 and the name of a setting expected",
+	if (!is_name(path) || !certctl_utf8_is_valid(text, strlen(text))) {
+		settings_problem(stack->problems, CERTCTL_E_INVALID, "%s: name of a setting and text in UTF-8 expected",
 			label);
 		return;
 	}

@@ -121,6 +121,12 @@ static const struct certctl_field audit_fields[] = {
 	{ 0 },
 };
 
+static const struct certctl_field sealing_fields[] = {
+	CERTCTL_OPTION(struct settings_sealing, key_file, CERTCTL_PATH,
+		.help = "File with the keys of stored secrets, 64 hexadecimal digits a line, the first of which seals; when absent, sealing.key in state_dir, made at the first start."),
+	{ 0 },
+};
+
 #define SECTION(member) CERTCTL_OPTION(struct settings, member, CERTCTL_OBJECT, .nested = member##_fields, .nested_size = sizeof(struct settings_##member)
 const struct certctl_field settings_fields[] = {
 	CERTCTL_OPTION(struct settings, state_dir, CERTCTL_PATH, .fallback = "/var/lib/certctl",
@@ -137,6 +143,7 @@ const struct certctl_field settings_fields[] = {
 	SECTION(plugins), .advanced = true, .help = "Where connectors come from."),
 	SECTION(jobs), .advanced = true, .help = "The queue."),
 	SECTION(audit), .advanced = true, .help = "The trail."),
+	SECTION(sealing), .help = "Secrets at rest."),
 	SECTION(log), .help = "The log, on standard error."),
 	{ 0 },
 };

@@ -52,6 +52,9 @@ struct settings {
 	struct settings_audit {
 		struct certctl_list exclude_paths; /* of const char * */
 	} audit;
+	struct settings_sealing {
+		const char *key_file; /* NULL: made in state_dir */
+	} sealing;
 	struct settings_log {
 		int level, format;
 	} log;
