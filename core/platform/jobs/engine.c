@@ -1,9 +1,9 @@
 /*
- * The engine's threads: one that listens and wakes, one that claims, some that run.  Knows steps by name only, and whose turn
+ * The engine's threads: one that listens and wakes, one that claims, some that run; timers.c has its own.  Knows steps by name only, and whose turn
  * it is by asking the database.
  */
 #include "core/platform/jobs/jobs.sql.h"
-#include "jobs.h"
+#include "timers.h"
 
 #include <certctl/log.h>
 #include <certctl/time.h>
@@ -20,8 +20,6 @@
 #define COALESCE_MS 50
 /* How long work can lie when every wake-up was lost. */
 #define POLL_MS 1000
-/* Two months are made ahead: missing a few of these does no harm. */
-#define PARTITIONS_MS (INT64_C(3600) * 1000)
 
 struct held {
 	struct held *next;
@@ -38,6 +36,7 @@ struct jobs {
 	pthread_t waker, claimer, *threads;
 	unsigned thread_count;
 	bool has_waker, has_claimer;
+	struct timers *timers;
 	atomic_bool is_connected;
 	int wake_fd;
 };
@@ -233,21 +232,12 @@ static void wake_all(struct jobs *jobs)
 		jobs->options.woken(jobs->options.context);
 }
 
-static int make_partitions(struct db *db, int64_t *next_ms, struct certctl_error *err)
-{
-	if (certctl_monotonic_ms() < *next_ms)
-		return 0;
-	*next_ms = certctl_monotonic_ms() + PARTITIONS_MS;
-	return db_run(db, NULL, &query_partitions_make, DB_NO_VALUES, NULL, err);
-}
-
 /* One NOTIFY for everything that happened in 50 ms, outside of any working transaction: it would serialise their commits. */
 static int listen_and_wake(struct jobs *jobs, struct db *db, struct certctl_error *err)
 {
 	static const struct timespec coalesce = { .tv_nsec = COALESCE_MS * 1000000L };
 	eventfd_t wakes;
 	bool is_notified;
-	int64_t partitions_ms = 0;
 	int rc = db_listen(db, CHANNEL, err);
 
 	/* What happened before we listened. */
@@ -257,9 +247,7 @@ static int listen_and_wake(struct jobs *jobs, struct db *db, struct certctl_erro
 	}
 	while (rc == 0 && !must_stop(jobs)) {
 		is_notified = false;
-		rc = make_partitions(db, &partitions_ms, err);
-		if (rc == 0)
-			rc = db_wait(db, jobs->wake_fd, POLL_MS, &is_notified, err);
+		rc = db_wait(db, jobs->wake_fd, POLL_MS, &is_notified, err);
 		if (rc == 0 && eventfd_read(jobs->wake_fd, &wakes) == 0) {
 			/* Here at once, to the other servers in a moment. */
 			wake_all(jobs);
@@ -305,6 +293,11 @@ void jobs_wake(struct jobs *jobs)
 	eventfd_write(jobs->wake_fd, 1);
 }
 
+static void timer_done(void *arg)
+{
+	jobs_wake(arg);
+}
+
 /* --- In and out ------------------------------------------------------------------------------------------------------ */
 
 void jobs_stop(struct jobs *jobs)
@@ -315,6 +308,7 @@ void jobs_stop(struct jobs *jobs)
 	pthread_cond_broadcast(&jobs->has_room);
 	pthread_mutex_unlock(&jobs->lock);
 	jobs_wake(jobs);
+	TALLOC_FREE(jobs->timers);
 	if (jobs->has_claimer)
 		pthread_join(jobs->claimer, NULL);
 	jobs->has_claimer = false;
@@ -377,6 +371,8 @@ int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs 
 	talloc_set_destructor(jobs, destroy);
 	int rc = start_threads(jobs, err);
 
+	if (rc == 0)
+		rc = timers_start(jobs, options->db, options->timers, timer_done, jobs, &jobs->timers, err);
 	if (rc < 0) {
 		talloc_free(jobs);
 		return rc;

@@ -27,6 +27,20 @@ struct job_step {
 	int (*run)(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err);
 };
 
+/**
+ * Something that is looked after again and again, on every server: running it twice, or on two servers at once, does no harm.
+ * A row without name ends the table.
+ */
+struct job_timer {
+	const char *name; /* "renewal.scan" */
+	int64_t interval_s;
+	/**
+	 * Without parameters: one statement that brings about what should be and is not, as much of it as stays short.  Its row
+	 * has `done`, how much that was; it is run again at once until that is 0.
+	 */
+	const struct db_query *query;
+};
+
 /** Whose jobs may this server run now, and how many each? */
 struct job_runner {
 	const char *name; /* "issuer/iss-local" */
@@ -35,10 +49,11 @@ struct job_runner {
 
 struct jobs_options {
 	struct db_pool *db;
-	const char *worker;                  /* this process, in the column `worker` */
-	unsigned threads;                    /* 0: 4 */
-	int64_t lease_s;                     /* 0: 120; longer than any step takes */
-	const struct job_step *const *steps; /* tables, NULL-terminated */
+	const char *worker;                    /* this process, in the column `worker` */
+	unsigned threads;                      /* 0: 4 */
+	int64_t lease_s;                       /* 0: 120; longer than any step takes */
+	const struct job_step *const *steps;   /* tables, NULL-terminated */
+	const struct job_timer *const *timers; /* the same; NULL: none */
 	int (*runners)(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
 		struct certctl_error *err);
 	/** Something changed somewhere: look at who waits.  On the engine's own thread; at most every 50 ms. */

@@ -41,4 +41,8 @@ FROM gone;
 
 -- Months of the tables that are partitioned, ahead of time.
 -- name: partitions_make
-SELECT make_partitions('jobs_ended', 'job-', 2), make_partitions('audit_events', 'ae-', 2);
+SELECT 0 AS done, make_partitions('jobs_ended', 'job-', 2), make_partitions('audit_events', 'ae-', 2);
+
+-- Until the end of the transaction: no other server runs this timer.
+-- name: timer_take  $1 name text
+SELECT pg_try_advisory_xact_lock(hashtext('certctl timer'), hashtext($1)) AS is_ours;
