@@ -55,7 +55,7 @@ static int create_all(struct db *db, void *arg, struct certctl_error *err)
 	if (rc == 0)
 		rc = audit_record(db, creation->actor,
 			&(struct audit_event){ "certificate_created", "certificate", creation->id, NULL }, err);
-	return rc < 0 ? rc : issuance_request(db, creation->id, "Issuance", creation->actor->name, err);
+	return rc < 0 ? rc : issuance_request(db, creation->id, creation->actor->name, err);
 }
 
 /* The common name is one of the names, and the first DNS name when the operator gives none. */
@@ -103,4 +103,18 @@ int certificate_create(struct core *core, TALLOC_CTX *mem, struct certificate *w
 	jobs_wake(core->jobs);
 	*ret_id = creation.id;
 	return 0;
+}
+
+int certificate_hold(struct db *db, const char *id, struct certctl_error *err)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct db_result *rows = NULL;
+	int rc = db_run(db, mem, &query_certificate_hold, DB_VALUES(db_text(id)), &rows, err);
+
+	if (rc == 0 && db_rows(rows) == 0)
+		rc = certctl_fail(err, CERTCTL_E_NOT_FOUND, "certificate '%s' is not there", id);
+	else if (rc == 0 && db_get_boolean(rows, 0, "is_archived"))
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "certificate '%s' is archived", id);
+	talloc_free(mem);
+	return rc;
 }

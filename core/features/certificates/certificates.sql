@@ -11,6 +11,9 @@ SELECT $1, agent_id FROM targets WHERE id = ANY ($2) UNION SELECT $1, named FROM
 INSERT INTO bindings (certificate_id, target_id, agent_id, options)
 SELECT $1, id, agent_id, $3 FROM targets WHERE id = ANY ($2) RETURNING target_id;
 
+-- name: certificate_hold  $1 id text
+SELECT archived_at IS NOT NULL AS is_archived FROM managed_certificates WHERE id = $1 FOR KEY SHARE;
+
 -- name: certificate_get  $1 id text
 SELECT * FROM certificates WHERE id = $1;
 

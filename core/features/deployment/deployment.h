@@ -5,7 +5,7 @@
 #include "core/features/feature.h"
 
 /** Inside a transaction: a job for every target of the placement whose version is not the desired one. */
-int deployment_request(struct db *db, const char *placement_id, const char *created_by,
+int deployment_request(struct db *db, const char *certificate_id, const char *placement_id, const char *created_by,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** What an agent says about a job it held. */

@@ -1,18 +1,62 @@
 -- What should be there and is not: a job for each binding, or one for a placement that nothing serves.
 -- name: deployment_insert  $1 placement_id text, $2 created_by text
-INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, created_by)
-SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.target_id, p.version_id, $2
+INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, created_by)
+SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.target_id, v.id,
+	coalesce(v.sequence < b.deployed_sequence, false), $2
 FROM placements p LEFT JOIN bindings b ON b.certificate_id = p.certificate_id AND b.agent_id = p.agent_id
-WHERE p.id = $1 AND p.version_id IS NOT NULL AND (b.id IS NULL OR b.desired_version_id IS DISTINCT FROM b.deployed_version_id)
+JOIN certificate_versions v ON v.id = coalesce(b.desired_version_id, p.version_id)
+WHERE p.id = $1 AND (b.id IS NULL OR b.desired_version_id IS DISTINCT FROM b.deployed_version_id)
 ON CONFLICT DO NOTHING;
+
+-- Targets whose time to be tried again has come, of all certificates.
+-- name: deployment_scan
+WITH due AS (SELECT b.certificate_id, p.id AS placement_id, b.agent_id, b.target_id, v.id AS version_id,
+		v.sequence < b.deployed_sequence AS is_rollback
+	FROM bindings b JOIN placements p ON p.certificate_id = b.certificate_id AND p.agent_id = b.agent_id
+	JOIN certificate_versions v ON v.id = b.desired_version_id
+	JOIN managed_certificates c ON c.id = b.certificate_id JOIN agents a ON a.id = b.agent_id
+	WHERE b.desired_version_id IS DISTINCT FROM b.deployed_version_id AND coalesce(b.retry_at, '-infinity') <= clock.now()
+		AND c.archived_at IS NULL AND a.retired_at IS NULL
+		AND NOT EXISTS (SELECT FROM jobs WHERE type = 'Deployment' AND placement_id = p.id AND target_id = b.target_id)
+	LIMIT 10000),
+made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, created_by)
+	SELECT 'Deployment', 'Pending', 'deploy', certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, 'certctld'
+	FROM due ON CONFLICT DO NOTHING RETURNING id)
+SELECT count(*) AS done FROM made;
+
+-- --- On demand ---
+
+-- Which version these targets shall have from now on: one of the placement's own, because its key is there and nowhere else.
+-- name: bindings_want  $1 certificate_id text, $2 target_ids text[], $3 version_id text
+UPDATE bindings b SET desired_version_id = v.id, retry_at = NULL
+FROM placements p JOIN certificate_versions v ON v.placement_id = p.id
+WHERE b.certificate_id = $1 AND ($2 IS NULL OR b.target_id = ANY ($2)) AND p.certificate_id = b.certificate_id
+	AND p.agent_id = b.agent_id AND v.id = coalesce($3, p.version_id) AND v.not_after > clock.now()
+RETURNING b.target_id;
+
+-- Served already or not: they were asked for.
+-- name: deployment_order  $1 certificate_id text, $2 target_ids text[], $3 created_by text
+INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, created_by)
+SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.target_id, v.id, v.sequence < b.deployed_sequence, $3
+FROM bindings b JOIN placements p ON p.certificate_id = b.certificate_id AND p.agent_id = b.agent_id
+JOIN certificate_versions v ON v.id = b.desired_version_id
+WHERE b.certificate_id = $1 AND b.target_id = ANY ($2)
+ON CONFLICT DO NOTHING;
+
+-- name: deployments_live  $1 certificate_id text, $2 target_ids text[]
+SELECT *, state AS status FROM jobs WHERE certificate_id = $1 AND type = 'Deployment' AND target_id = ANY ($2) ORDER BY id;
+
+-- --- Reports ---
 
 -- The job an agent reports on, limited to its own.
 -- name: report_job  $1 id text, $2 agent_id text
 SELECT j.type, j.state, j.step, j.token, j.attempts, j.attempts_max, j.certificate_id, j.placement_id, j.target_id, j.version_id,
-	p.version_id AS current_version_id, v.fingerprint_sha256, v.sequence,
-	extract(epoch FROM v.not_after - clock.now())::bigint AS remaining_s, t.type AS target_type
+	coalesce(b.desired_version_id, p.version_id) AS current_version_id, j.is_rollback, v.fingerprint_sha256, v.sequence,
+	extract(epoch FROM coalesce(v.not_after, served.not_after) - clock.now())::bigint AS remaining_s, t.type AS target_type
 FROM jobs j JOIN placements p ON p.id = j.placement_id LEFT JOIN certificate_versions v ON v.id = j.version_id
+LEFT JOIN certificate_versions served ON served.id = p.version_id
 LEFT JOIN targets t ON t.id = j.target_id
+LEFT JOIN bindings b ON b.certificate_id = j.certificate_id AND b.target_id = j.target_id
 WHERE j.id = $1 AND j.agent_id = $2 FOR UPDATE OF j;
 
 -- name: report_job_ended  $1 id text, $2 agent_id text
@@ -22,10 +66,10 @@ SELECT state FROM jobs_ended WHERE id = $1 AND agent_id = $2;
 UPDATE jobs SET attempts = least(attempts + 1, attempts_max) WHERE id = $1 AND token = $2;
 
 -- A target never goes back to an older version unless told to.
--- name: binding_deployed  $1 certificate_id text, $2 target_id text, $3 version_id text, $4 sequence bigint, $5 verified boolean, $6 observed text
+-- name: binding_deployed  $1 certificate_id text, $2 target_id text, $3 version_id text, $4 sequence bigint, $5 verified boolean, $6 observed text, $7 is_rollback boolean
 UPDATE bindings SET deployed_version_id = $3, deployed_sequence = $4, verified = $5, observed_fingerprint = $6,
-	deployed_at = clock.now()
-WHERE certificate_id = $1 AND target_id = $2 AND deployed_sequence <= $4;
+	deployed_at = clock.now(), retry_at = NULL
+WHERE certificate_id = $1 AND target_id = $2 AND (deployed_sequence <= $4 OR $7);
 
 -- name: binding_observed  $1 certificate_id text, $2 target_id text, $3 observed text
 UPDATE bindings SET observed_fingerprint = coalesce($3, observed_fingerprint) WHERE certificate_id = $1 AND target_id = $2;

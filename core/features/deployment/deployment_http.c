@@ -3,6 +3,7 @@
 #include "core/features/audit/audit.h"
 #include "core/features/deployment/deployment.sql.h"
 #include "core/platform/resource/resource.h"
+#include "demand.h"
 #include "deployment.h"
 
 struct target {
@@ -122,7 +123,11 @@ static const struct http_route routes[] = {
 	{ "POST", "/api/v1/targets", PERMISSION_TARGETS_WRITE, create_target },
 	{ "GET", "/api/v1/targets/{id}", PERMISSION_TARGETS_READ, get_target },
 	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, list_deployments },
+	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_TARGETS_WRITE, deployment_demand },
 	{ 0 },
 };
 
-const struct feature deployment_feature = { .name = "deployment", .routes = routes };
+/* Failed ones come back at their time: looking costs one index probe. */
+static const struct job_timer timers[] = { { "deployment.scan", 5, &query_deployment_scan }, { 0 } };
+
+const struct feature deployment_feature = { .name = "deployment", .routes = routes, .timers = timers };

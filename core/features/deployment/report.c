@@ -9,9 +9,11 @@
 #include <certctl/x509.h>
 #include <string.h>
 
-int deployment_request(struct db *db, const char *placement_id, const char *created_by, struct certctl_error *err)
+int deployment_request(struct db *db, const char *certificate_id, const char *placement_id, const char *created_by,
+	struct certctl_error *err)
 {
-	int rc = db_run(db, NULL, &query_jobs_supersede, DB_VALUES(db_text(placement_id), db_text("Deployment")), NULL,
+	int rc = db_run(db, NULL, &query_jobs_supersede,
+		DB_VALUES(db_text(certificate_id), db_text("Deployment"), db_text(placement_id), db_text(NULL)), NULL,
 		err);
 
 	return rc < 0 ? rc
@@ -105,7 +107,7 @@ static int complete(struct db *db, struct reporting *work, struct certctl_error 
 			DB_VALUES(db_text(job_text(work, "certificate_id")), db_text(job_text(work, "target_id")),
 				db_text(job_text(work, "version_id")),
 				db_integer(db_get_integer(work->job, 0, "sequence")), db_boolean(is_verified),
-				db_text(served)),
+				db_text(served), db_boolean(db_get_boolean(work->job, 0, "is_rollback"))),
 			NULL, err);
 	if (rc == 0)
 		rc = record_deployed(db, work, is_verified, err);
@@ -179,7 +181,8 @@ static int continue_with_newer(struct db *db, const struct reporting *work, stru
 
 	if (!version || !current || strcmp(version, current) == 0)
 		return 0;
-	return deployment_request(db, job_text(work, "placement_id"), "certctld", err);
+	return deployment_request(db, job_text(work, "certificate_id"), job_text(work, "placement_id"), "certctld",
+		err);
 }
 
 static int take_report(struct db *db, void *arg, struct certctl_error *err)

@@ -5,11 +5,10 @@
 
 #include <string.h>
 
-int issuance_request(struct db *db, const char *certificate_id, const char *type, const char *created_by,
-	struct certctl_error *err)
+int issuance_request(struct db *db, const char *certificate_id, const char *created_by, struct certctl_error *err)
 {
-	return db_run(db, NULL, &query_issuance_insert,
-		DB_VALUES(db_text(certificate_id), db_text(type), db_text(created_by)), NULL, err);
+	return db_run(db, NULL, &query_issuance_insert, DB_VALUES(db_text(certificate_id), db_text(created_by)), NULL,
+		err);
 }
 
 /* What one transaction needs, and what it found out. */

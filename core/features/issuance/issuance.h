@@ -5,10 +5,10 @@
 #include "core/features/feature.h"
 
 /**
- * Inside a transaction: one job for each placement of the certificate that has none.  It begins with its agent, who makes a key.
- * @param type  "Issuance" or "Renewal"
+ * Inside a transaction: one job for each placement of the certificate that has none, and no more waiting for those that have one.  It
+ * begins with its agent, who makes a new key: an Issuance where nothing was issued yet, otherwise a Renewal.
  */
-int issuance_request(struct db *db, const char *certificate_id, const char *type, const char *created_by,
+int issuance_request(struct db *db, const char *certificate_id, const char *created_by,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** What an agent hands in. */

@@ -1,10 +1,27 @@
--- One job a placement; where one lives already, it is enough.
--- name: issuance_insert  $1 certificate_id text, $2 type text, $3 created_by text
+-- One job a placement; where one lives already, it is enough, and waits no longer.
+-- name: issuance_insert  $1 certificate_id text, $2 created_by text
 INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, created_by)
-SELECT $2, 'AwaitingCSR', 'csr', c.id, p.id, p.agent_id, c.issuer_id, $3
-FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id
-WHERE c.id = $1 AND c.archived_at IS NULL
-ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING id;
+SELECT CASE WHEN p.version_id IS NULL THEN 'Issuance' ELSE 'Renewal' END, 'AwaitingCSR', 'csr', c.id, p.id, p.agent_id, c.issuer_id, $2
+FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id JOIN agents a ON a.id = p.agent_id
+WHERE c.id = $1 AND c.archived_at IS NULL AND a.retired_at IS NULL
+ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO UPDATE SET updated_at = clock.now(),
+	run_at = CASE WHEN jobs.lease_until IS NULL THEN least(jobs.run_at, clock.now()) ELSE jobs.run_at END;
+
+-- name: issuances_live  $1 certificate_id text
+SELECT *, state AS status FROM jobs WHERE certificate_id = $1 AND type IN ('Issuance', 'Renewal') ORDER BY id;
+
+-- Placements whose time has come and that nobody is at work for, of all certificates.
+-- name: renewal_scan
+WITH due AS (SELECT p.id, p.certificate_id, p.agent_id, p.version_id, c.issuer_id
+	FROM placements p JOIN managed_certificates c ON c.id = p.certificate_id JOIN agents a ON a.id = p.agent_id
+	WHERE p.renew_at <= clock.now() AND c.archived_at IS NULL AND a.retired_at IS NULL
+		AND NOT EXISTS (SELECT FROM jobs WHERE type IN ('Issuance', 'Renewal') AND placement_id = p.id)
+	ORDER BY p.renew_at LIMIT 10000),
+made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, created_by)
+	SELECT CASE WHEN version_id IS NULL THEN 'Issuance' ELSE 'Renewal' END, 'AwaitingCSR', 'csr', certificate_id, id, agent_id,
+		issuer_id, 'certctld' FROM due
+	ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING id)
+SELECT count(*) AS done FROM made;
 
 -- The job a request is handed in for, limited to the agent's own.
 -- name: csr_job  $1 id text, $2 agent_id text
@@ -30,6 +47,8 @@ WHERE id = $1 AND token = $2 AND state = 'AwaitingCSR' RETURNING id;
 SELECT j.type, j.attempts, j.attempts_max, j.csr, j.csr_sha256, j.saved_state, j.saved_state_version, j.error,
 	c.names, c.common_name, c.key_type, c.must_staple, c.lifetime_seconds, c.issuer_id,
 	extract(epoch FROM clock.now())::bigint AS now_s,
+	(SELECT extract(epoch FROM v.not_after - clock.now())::bigint FROM placements p JOIN certificate_versions v ON v.id = p.version_id
+		WHERE p.id = j.placement_id) AS remaining_s,
 	(SELECT count(*) FROM issuance_intents WHERE job_id = j.id AND outcome IS NULL) AS open_intents,
 	kept.serial_number, extract(epoch FROM kept.not_before)::bigint AS not_before_s,
 	extract(epoch FROM kept.not_after)::bigint AS not_after_s
@@ -58,10 +77,13 @@ INSERT INTO certificate_versions (job_id, certificate_id, placement_id, sequence
 SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, $6, $7, $8, to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15
 FROM certificate_versions WHERE placement_id = $3 RETURNING id, sequence;
 
+-- The serial of the version before; null when this is the first one.
 -- name: placement_take_version  $1 placement_id text, $2 version_id text, $3 renew_at_s bigint
 WITH taken AS (UPDATE placements p SET version_id = $2, renew_at = to_timestamp($3) WHERE id = $1
-	RETURNING p.certificate_id, p.agent_id)
-UPDATE bindings b SET desired_version_id = $2 FROM taken WHERE b.certificate_id = taken.certificate_id AND b.agent_id = taken.agent_id;
+	RETURNING p.certificate_id, p.agent_id),
+wanted AS (UPDATE bindings b SET desired_version_id = $2, retry_at = NULL FROM taken
+	WHERE b.certificate_id = taken.certificate_id AND b.agent_id = taken.agent_id)
+SELECT v.serial_number FROM placements p LEFT JOIN certificate_versions v ON v.id = p.version_id WHERE p.id = $1;
 
 -- name: issuer_get  $1 id text
 SELECT id, name, type, source, enabled, created_at, updated_at FROM issuers WHERE id = $1;

@@ -2,6 +2,7 @@
 #include "core/features/issuance/issuance.sql.h"
 #include "issuers_http.h"
 #include "order.h"
+#include "renewal.h"
 
 #include <certctl/log.h>
 
@@ -90,4 +91,6 @@ static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct c
 
 static const struct job_step steps[] = { { "issue", issue }, { 0 } };
 
-const struct feature issuance_feature = { .name = "issuance", .routes = issuer_routes, .steps = steps };
+const struct feature issuance_feature = {
+	.name = "issuance", .routes = issuer_routes, .steps = steps, .timers = renewal_timers
+};

@@ -3,6 +3,7 @@
 #include "core/features/access/access.h"
 #include "core/features/issuance/issuance.sql.h"
 #include "core/platform/resource/resource.h"
+#include "renewal.h"
 
 #include <string.h>
 
@@ -64,5 +65,6 @@ static int list(struct http_request *request, struct http_reply *reply, struct c
 const struct http_route issuer_routes[] = {
 	{ "GET", "/api/v1/issuers", PERMISSION_ISSUERS_READ, list },
 	{ "GET", "/api/v1/issuers/{id}", PERMISSION_ISSUERS_READ, get },
+	{ "POST", "/api/v1/certificates/{id}/renew", PERMISSION_CERTIFICATES_WRITE, renewal_demand },
 	{ 0 },
 };

@@ -15,8 +15,9 @@ struct order {
 	struct certctl_order order; /* what the issuer is asked */
 	struct certctl_csr *csr;
 	int64_t attempts_left;
-	bool is_repeat; /* an earlier attempt was never closed: the CA may have issued already */
-	bool is_over;   /* ended without asking: quarantined, no attempts left */
+	int64_t remaining_s; /* of the version in force; 0: there is none */
+	bool is_repeat;      /* an earlier attempt was never closed: the CA may have issued already */
+	bool is_over;        /* ended without asking: quarantined, no attempts left */
 };
 
 /** Commit the intent: serial and dates are reserved before the CA is asked, and asked for again after a crash. */

@@ -24,8 +24,7 @@ static int close_intents(struct db *db, const struct order *order, const char *o
 
 /* --- Issued ---------------------------------------------------------------------------------------------------------- */
 
-static int insert_version(struct db *db, const struct closing *closing, const char **ret_id, int64_t *ret_sequence,
-	struct certctl_error *err)
+static int insert_version(struct db *db, const struct closing *closing, const char **ret_id, struct certctl_error *err)
 {
 	const struct order *order = closing->order;
 	const struct certctl_certificate *leaf = closing->leaf;
@@ -43,21 +42,21 @@ static int insert_version(struct db *db, const struct closing *closing, const ch
 	if (rc < 0)
 		return rc;
 	*ret_id = db_get_text(rows, 0, "id");
-	*ret_sequence = db_get_integer(rows, 0, "sequence");
 	return 0;
 }
 
-static int record_issued(struct db *db, const struct closing *closing, const char *version_id, int64_t sequence,
+/* @param old_serial  NULL: the first version */
+static int record_issued(struct db *db, const struct closing *closing, const char *version_id, const char *old_serial,
 	struct certctl_error *err)
 {
 	const struct order *order = closing->order;
 	static const struct audit_actor server = { .name = "certctld", .type = "server" };
 	CERTCTL_AUTO(json_decref)
-	json_t *details = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "issuer_id", order->issuer_id,
-		"serial_number", closing->leaf->serial, "version_id", version_id, "csr_sha256", order->csr->sha256,
-		"key_made_by", order->job->agent_id, "job_id", order->job->id, "fingerprint_sha256",
-		closing->leaf->fingerprint_sha256);
-	struct audit_event event = { .action = sequence > 1 ? "certificate_renewed" : "certificate_issued",
+	json_t *details = json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s}", "issuer_id", order->issuer_id,
+		"serial_number", closing->leaf->serial, "old_serial_number", old_serial, "version_id", version_id,
+		"csr_sha256", order->csr->sha256, "key_made_by", order->job->agent_id, "job_id", order->job->id,
+		"fingerprint_sha256", closing->leaf->fingerprint_sha256);
+	struct audit_event event = { .action = old_serial ? "certificate_renewed" : "certificate_issued",
 		.resource_type = "certificate",
 		.resource_id = order->job->certificate_id,
 		.details = details ? certctl_json_text(order->mem, details, NULL) : NULL };
@@ -70,9 +69,9 @@ static int complete(struct db *db, void *arg, struct certctl_error *err)
 	struct closing *closing = arg;
 	struct order *order = closing->order;
 	const struct certctl_certificate *leaf = closing->leaf;
+	struct db_result *before = NULL;
 	const char *version_id = NULL;
-	int64_t sequence = 0;
-	int rc = insert_version(db, closing, &version_id, &sequence, err);
+	int rc = insert_version(db, closing, &version_id, err);
 
 	if (rc == 0)
 		rc = close_intents(db, order, "issued", err);
@@ -81,11 +80,11 @@ static int complete(struct db *db, void *arg, struct certctl_error *err)
 			DB_VALUES(db_text(order->job->placement_id), db_text(version_id),
 				db_integer(pki_renew_at(leaf->not_before_unix_s, leaf->not_after_unix_s,
 					order->job->placement_id))),
-			NULL, err);
+			&before, err);
 	if (rc == 0)
-		rc = record_issued(db, closing, version_id, sequence, err);
+		rc = record_issued(db, closing, version_id, db_get_text(before, 0, "serial_number"), err);
 	if (rc == 0)
-		rc = deployment_request(db, order->job->placement_id, "certctld", err);
+		rc = deployment_request(db, order->job->certificate_id, order->job->placement_id, "certctld", err);
 	if (rc < 0)
 		return rc;
 	return job_end(db, order->job->id, order->job->token,
@@ -156,7 +155,7 @@ static int fail(struct db *db, void *arg, struct certctl_error *err)
 			&(struct job_end){ .state = "Failed", .error_json = json }, err);
 	struct job_release later = { .state = "Pending",
 		.step = "issue",
-		.delay_s = job_backoff_s(order->job->attempts + 1, 0, why->retry_after_s, random),
+		.delay_s = job_backoff_s(order->job->attempts + 1, order->remaining_s, why->retry_after_s, random),
 		.error_json = json };
 
 	return job_release(db, order->job->id, order->job->token, &later, err);

@@ -83,6 +83,7 @@ static int open_intent(struct db *db, void *arg, struct certctl_error *err)
 		return rc;
 	order->is_repeat = db_get_integer(rows, 0, "open_intents") > 0;
 	order->attempts_left = db_get_integer(rows, 0, "attempts_max") - db_get_integer(rows, 0, "attempts") - 1;
+	order->remaining_s = db_get_integer(rows, 0, "remaining_s");
 	return db_run(db, order->mem, &query_intent_open,
 		DB_VALUES(db_text(job->id), db_integer(job->token), db_text(order->order.serial),
 			db_integer(order->order.not_before_unix_s), db_integer(order->order.not_after_unix_s),

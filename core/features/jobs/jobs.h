@@ -8,6 +8,9 @@
 int jobs_reply(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Reply 202 with live jobs, rows of the table `jobs` and `status`: {"data": [...]}, Location of the first. */
+int jobs_reply_accepted(struct http_reply *reply, const struct db_result *rows);
+
 extern const struct feature jobs_feature;
 
 #endif

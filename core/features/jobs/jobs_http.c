@@ -43,6 +43,20 @@ int jobs_reply(struct http_request *request, struct http_reply *reply, unsigned 
 	return rc < 0 ? rc : resource_reply(reply, status, job_fields, rows, "job", id, err);
 }
 
+int jobs_reply_accepted(struct http_reply *reply, const struct db_result *rows)
+{
+	char *location = talloc_asprintf((void *)(uintptr_t)rows, "/api/v1/jobs/%s", db_get_text(rows, 0, "id"));
+
+	certctl_buffer_puts(&reply->body, "{\"data\":[");
+	for (size_t row = 0; row < db_rows(rows); row++) {
+		certctl_buffer_puts(&reply->body, row ? "," : "");
+		resource_write(&reply->body, job_fields, rows, row);
+	}
+	certctl_buffer_puts(&reply->body, "]}");
+	http_reply_header(reply, "Location", location);
+	return http_reply_json(reply, 202);
+}
+
 static int get(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	return jobs_reply(request, reply, 200, http_path(request, "id"), err);

@@ -28,9 +28,10 @@ SELECT id, type, $3, step, priority, certificate_id, placement_id, agent_id, iss
 	public_key_sha256, NULL, NULL, $4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL
 FROM gone RETURNING id;
 
--- Ending what nobody holds: jobs of a placement that newer ones replace.
--- name: jobs_supersede  $1 placement_id text, $2 type text
-WITH gone AS (DELETE FROM jobs WHERE placement_id = $1 AND type = $2 AND state = 'Pending' RETURNING *)
+-- Ending what nobody holds: jobs of a certificate that newer ones replace; of one placement, of some targets, when given.
+-- name: jobs_supersede  $1 certificate_id text, $2 type text, $3 placement_id text, $4 target_ids text[]
+WITH gone AS (DELETE FROM jobs WHERE certificate_id = $1 AND type = $2 AND state = 'Pending'
+	AND ($3 IS NULL OR placement_id = $3) AND ($4 IS NULL OR target_id = ANY ($4)) RETURNING *)
 INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
 	is_rollback, run_at, token, claims, attempts, attempts_max, hold_reason, error, report, created_by, created_at, started_at,
 	updated_at, runner)

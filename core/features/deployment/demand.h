@@ -1,0 +1,11 @@
+/* Inside deployment: deployments that an operator asks for. */
+#ifndef CORE_DEPLOYMENT_DEMAND_H
+#define CORE_DEPLOYMENT_DEMAND_H
+
+#include "core/platform/http/http.h"
+
+/** POST /api/v1/certificates/{id}/deploy */
+int deployment_demand(struct http_request *request, struct http_reply *reply,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+#endif
