@@ -1,5 +1,6 @@
 /* certctld: start and end, signals, the ready file.  What is started, and in which order, is server.c's. */
 #include "core/arguments.h"
+#include "core/features/audit/command.h"
 #include "core/server.h"
 
 #include <certctl/files.h>
@@ -294,9 +295,12 @@ int main(int argc, char **argv)
 	};
 	struct arguments arguments = { 0 };
 	struct certctl_error err = { 0 };
-	struct running running = { .mem = talloc_new(NULL) };
+	struct running running = { 0 };
 	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "audit") == 0)
+		return audit_command(argc - 1, argv + 1);
+	running.mem = talloc_new(NULL);
 	arguments_parse(running.mem, argc, argv, &arguments);
 	/* Before any thread is there: all of them inherit it. */
 	sigemptyset(&running.signals);

@@ -30,7 +30,6 @@ struct server {
 	struct own_identities *identities;
 	const struct http_route *routes[FEATURES_MAX + 1], *agent_routes[FEATURES_MAX + 1];
 	const struct job_step *steps[FEATURES_MAX + 1];
-	const struct job_timer *timers[FEATURES_MAX + 1];
 };
 
 /* --- State directory ------------------------------------------------------------------------------------------------- */
@@ -120,7 +119,7 @@ static int open_database(struct server *server, struct certctl_error *err)
 
 static void collect_features(struct server *server)
 {
-	size_t routes = 0, agent_routes = 0, steps = 0, timers = 0;
+	size_t routes = 0, agent_routes = 0, steps = 0;
 
 	for (size_t i = 0; features[i]; i++) {
 		certctl_assert(i < FEATURES_MAX);
@@ -130,9 +129,35 @@ static void collect_features(struct server *server)
 			server->agent_routes[agent_routes++] = features[i]->agent_routes;
 		if (features[i]->steps)
 			server->steps[steps++] = features[i]->steps;
-		if (features[i]->timers)
-			server->timers[timers++] = features[i]->timers;
 	}
+}
+
+static int start_features(struct server *server, struct certctl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && features[i]; i++)
+		if (features[i]->start)
+			rc = features[i]->start(&server->core, server, err);
+	return rc;
+}
+
+static void stop_features(struct server *server)
+{
+	for (size_t i = 0; features[i]; i++)
+		if (features[i]->stop)
+			features[i]->stop(&server->core);
+}
+
+static http_finished_fn *finished_of_features(void)
+{
+	http_finished_fn *finished = NULL;
+
+	for (size_t i = 0; features[i]; i++) {
+		certctl_assert(!finished || !features[i]->finished);
+		finished = features[i]->finished ? features[i]->finished : finished;
+	}
+	return finished;
 }
 
 static void woken(void *context)
@@ -248,7 +273,6 @@ static int start_engine(struct server *server, struct certctl_error *err)
 		.threads = (unsigned)server->settings.jobs.workers,
 		.lease_s = server->settings.jobs.lease_seconds,
 		.steps = server->steps,
-		.timers = server->timers,
 		.runners = runners,
 		.woken = woken,
 		.context = &server->core };
@@ -258,7 +282,9 @@ static int start_engine(struct server *server, struct certctl_error *err)
 
 static int start_serving(struct server *server, struct certctl_error *err)
 {
-	struct http_options options = { .context = &server->core, .workers = (unsigned)server->settings.http.workers };
+	struct http_options options = { .context = &server->core,
+		.workers = (unsigned)server->settings.http.workers,
+		.finished = finished_of_features() };
 	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
 	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
@@ -300,6 +326,8 @@ static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_
 	rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
+	if (rc == 0)
+		rc = start_features(server, err);
 	if (rc == 0)
 		rc = open_sealing(server, err);
 	if (rc == 0)
@@ -361,6 +389,7 @@ void server_stop(struct server *server)
 	if (server->core.http)
 		http_server_stop(server->core.http);
 	TALLOC_FREE(server->core.jobs);
+	stop_features(server);
 	TALLOC_FREE(server->core.http);
 	TALLOC_FREE(server->core.connectors);
 	TALLOC_FREE(server->core.db);

@@ -21,6 +21,9 @@ struct audit_event {
 int audit_record(struct db *db, const struct audit_actor *actor, const struct audit_event *event,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Sealer and writer of calls of this server. */
+struct audit;
+
 extern const struct feature audit_feature;
 
 #endif

@@ -34,13 +34,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: audit_horizon
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS txid;
 
+-- (Order by the columns, not by their texts of the same name.)
 -- Canonical columns of events behind (after_txid, after_seq), before `before_txid` and up to (until_txid, until_seq).
 -- name: audit_rows  $1 after_txid text, $2 after_seq bigint, $3 before_txid text, $4 until_seq bigint, $5 first_seq bigint, $6 end_seq bigint, $7 limit int
 SELECT txid::text AS txid, seq::text AS seq, id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "timestamp",
 	action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details::text AS details
-FROM audit_events
-WHERE (txid, seq) > ($1::xid8, $2) AND (txid, seq) <= ($3::xid8, $4) AND seq >= $5 AND seq < $6
-ORDER BY txid, seq LIMIT $7;
+FROM audit_events AS e
+WHERE (e.txid, e.seq) > ($1::xid8, $2) AND (e.txid, e.seq) <= ($3::xid8, $4) AND e.seq >= $5 AND e.seq < $6
+ORDER BY e.txid, e.seq LIMIT $7;
 
 -- name: audit_batch_insert  $1 batch bigint, $2 epoch bigint, $3 count bigint, $4 size bigint, $5 last_txid text, $6 last_seq bigint, $7 root text, $8 previous text, $9 head text, $10 leaves text
 INSERT INTO audit_batches (batch, epoch, count, size, last_txid, last_seq, root, previous, head, leaves)
@@ -65,20 +66,17 @@ LEFT JOIN pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.mode = 
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 LIMIT 1;
 
--- name: audit_make_partitions
-SELECT make_partitions('audit_events', 'ae-', 2), make_partitions('jobs_ended', 'job-', 2);
-
 -- name: audit_is_protected
 SELECT NOT pg_has_role(current_user, c.relowner, 'USAGE') AS is_protected FROM pg_class c WHERE c.oid = 'audit_events'::regclass;
 
--- A batch with the cursor before it.
+-- The first batch from this number on, with the cursor before it.
 -- name: audit_batch_get  $1 batch bigint
 SELECT b.batch, b.epoch, b.count, b.size, b.last_txid::text AS last_txid, b.last_seq, b.root, b.previous, b.head,
 	encode(b.leaves, 'hex') AS leaves, coalesce(p.last_txid::text, '0') AS after_txid, coalesce(p.last_seq, 0) AS after_seq,
 	e.first_seq, coalesce(n.first_seq, 9223372036854775807) AS end_seq
 FROM audit_batches b JOIN audit_epochs e ON e.epoch = b.epoch LEFT JOIN audit_epochs n ON n.epoch = b.epoch + 1
 LEFT JOIN audit_batches p ON p.batch = b.batch - 1 AND p.epoch = b.epoch
-WHERE b.batch = $1;
+WHERE b.batch >= $1 ORDER BY b.batch LIMIT 1;
 
 -- name: audit_links_after  $1 previous_batch bigint
 SELECT l.epoch, l.origin, e.system_identifier, e.first_seq, l.previous_batch, l.size, l.previous, l.reason,

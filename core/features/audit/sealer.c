@@ -18,7 +18,6 @@
 #define CHECKPOINT_MS 60000
 #define LAG_CHECK_MS  5000
 #define LAG_MAX_S     10
-#define PARTITION_MS  3600000
 
 struct audit_sealer {
 	struct db_pool *pool;
@@ -26,7 +25,7 @@ struct audit_sealer {
 	struct audit_signer *signer;
 	struct db *db; /* NULL: not connected, or the lock is not ours */
 	struct audit_position position;
-	int64_t checkpoint_due_ms, lag_due_ms, partition_due_ms;
+	int64_t checkpoint_due_ms, lag_due_ms;
 	char failure[160]; /* what was logged last: said once, not five times a second */
 	pthread_t thread;
 	int stop_fd;
@@ -138,10 +137,7 @@ static int round_once(struct audit_sealer *sealer, struct certctl_error *err)
 
 	if (rc < 0 || !sealer->db)
 		return rc;
-	if (is_due(&sealer->partition_due_ms, PARTITION_MS))
-		rc = db_run(sealer->db, NULL, &query_audit_make_partitions, DB_NO_VALUES, NULL, err);
-	if (rc == 0)
-		rc = seal_all(sealer, err);
+	rc = seal_all(sealer, err);
 	if (rc == 0 && sealer->position.batch && is_due(&sealer->checkpoint_due_ms, CHECKPOINT_MS))
 		rc = audit_checkpoint(sealer->db, sealer->signer, sealer->state_dir, &sealer->position, err);
 	if (rc == 0 && is_due(&sealer->lag_due_ms, LAG_CHECK_MS))

@@ -1,4 +1,4 @@
-/** The thread that seals, signs and makes partitions ahead: on the one server that holds the lock. */
+/** The thread that seals and signs, on the one server that holds the lock. */
 #ifndef CORE_AUDIT_SEALER_H
 #define CORE_AUDIT_SEALER_H
 

@@ -7,7 +7,6 @@
 
 struct audit_verifier {
 	const struct audit_keys *keys;
-	bool is_partial;
 	char *origin;                   /* NULL: no epoch yet */
 	int64_t epoch, first_seq;       /* of the epoch */
 	int64_t batch, size;            /* so far */
@@ -19,11 +18,11 @@ struct audit_verifier {
 	char last_txid[32], event[80];
 	int64_t last_seq;
 
-	int64_t batches, absent, checkpoints, signed_events;
+	int64_t batches, checkpoints, signed_events;
 	char signed_at[32];
 };
 
-int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, bool is_partial, struct audit_verifier **ret,
+int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, struct audit_verifier **ret,
 	struct certctl_error *err)
 {
 	struct audit_verifier *verifier = talloc_zero(mem, struct audit_verifier);
@@ -31,7 +30,6 @@ int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, bool is_p
 	if (!verifier)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	verifier->keys = keys;
-	verifier->is_partial = is_partial;
 	snprintf(verifier->last_txid, sizeof(verifier->last_txid), "0");
 	*ret = verifier;
 	return 0;
@@ -55,9 +53,7 @@ static int close_batch(struct audit_verifier *verifier, struct certctl_error *er
 	int64_t missing = verifier->count - verifier->at;
 
 	verifier->at = verifier->count;
-	if (verifier->is_partial)
-		verifier->absent += missing;
-	else if (missing > 0)
+	if (missing > 0)
 		return tampered(verifier, err, "%lld events are missing after %s", (long long)missing,
 			verifier->event[0] ? verifier->event : "its beginning");
 	return 0;
@@ -100,6 +96,8 @@ int audit_verify_epoch(struct audit_verifier *verifier, const struct audit_epoch
 		verifier->origin = talloc_strdup(verifier, epoch->origin);
 	verifier->epoch = epoch->epoch;
 	verifier->first_seq = epoch->first_seq;
+	verifier->last_seq = 0;
+	snprintf(verifier->last_txid, sizeof(verifier->last_txid), "0");
 	return 0;
 }
 
@@ -171,10 +169,9 @@ int audit_verify_event(struct audit_verifier *verifier, const char *const values
 
 	if (found < 0)
 		return tampered(verifier, err, "%s is not as it was sealed, or was added", name);
-	if (found > verifier->at && !verifier->is_partial)
+	if (found > verifier->at)
 		return tampered(verifier, err, "%lld events are missing before %s", (long long)(found - verifier->at),
 			name);
-	verifier->absent += found - verifier->at;
 	verifier->at = found + 1;
 	snprintf(verifier->event, sizeof(verifier->event), "%s", name);
 	return 0;
@@ -209,6 +206,11 @@ int audit_verify_checkpoint(struct audit_verifier *verifier, const struct audit_
 	return 0;
 }
 
+int64_t audit_verify_at(const struct audit_verifier *verifier)
+{
+	return verifier->batch;
+}
+
 int audit_verify_end(struct audit_verifier *verifier, struct audit_report *ret, struct certctl_error *err)
 {
 	int rc = close_batch(verifier, err);
@@ -217,7 +219,6 @@ int audit_verify_end(struct audit_verifier *verifier, struct audit_report *ret, 
 		return rc;
 	*ret = (struct audit_report){ .batches = verifier->batches,
 		.events = verifier->size,
-		.absent = verifier->absent,
 		.checkpoints = verifier->checkpoints,
 		.signed_events = verifier->signed_events,
 		.last_seq = verifier->last_seq,

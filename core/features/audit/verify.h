@@ -10,8 +10,7 @@
 
 struct audit_verifier;
 
-/** @param is_partial  events may be left out, as in a filtered export: what is there must still be genuine */
-int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, bool is_partial, struct audit_verifier **ret,
+int audit_verifier_new(TALLOC_CTX *mem, const struct audit_keys *keys, struct audit_verifier **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 int audit_verify_epoch(struct audit_verifier *verifier, const struct audit_epoch *epoch,
@@ -23,9 +22,11 @@ int audit_verify_event(struct audit_verifier *verifier, const char *const values
 int audit_verify_checkpoint(struct audit_verifier *verifier, const struct audit_checkpoint *checkpoint,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Number of the last batch that was given; 0: none. */
+int64_t audit_verify_at(const struct audit_verifier *verifier);
+
 struct audit_report {
 	int64_t batches, events; /* sealed */
-	int64_t absent;          /* of these, events left out of a partial trail */
 	int64_t checkpoints, signed_events;
 	char signed_at[32], head[2 * AUDIT_HASH + 1];
 	char last_txid[32]; /* of the last batch; "0" without one */

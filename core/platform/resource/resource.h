@@ -50,14 +50,25 @@ int resource_reply(struct http_reply *reply, unsigned status, const struct certc
 	const struct db_result *rows, const char *kind, const char *id, struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
+ * The rows that `names` lists, "id,not_after": how `fields` of a list's query is obeyed. camelCase is taken too.
+ * INVALID: no such member is shown.
+ */
+int resource_select(TALLOC_CTX *mem, const struct certctl_field *fields, const char *names,
+	const struct certctl_field **ret, struct certctl_error *err) CERTCTL_CHECKED;
+
+/**
  * A list: `query` takes $1 limit int, $2 id of the last row before this page text, then the filters as text, null when not
  * given; its rows have an `id` and come in its order.
  */
+/** The value of a filter for the query, on the request. */
+typedef int resource_filter_fn(struct http_request *request, const char *name, const char *text, const char **ret,
+	struct certctl_error *err);
 struct resource_list {
 	const struct certctl_field *fields;
 	const struct db_query *query;
-	const char *const *filters; /* query parameters, NULL-terminated; NULL: none */
-	const char *parent;         /* name of the route's part that is the first filter; NULL: none */
+	const char *const *filters;      /* query parameters, NULL-terminated; NULL: none */
+	const char *parent;              /* name of the route's part that is the first filter; NULL: none */
+	resource_filter_fn *read_filter; /* NULL: as it was given */
 };
 int resource_reply_list(struct http_request *request, struct http_reply *reply, struct db_pool *db,
 	const struct resource_list *list, struct certctl_error *err) CERTCTL_CHECKED;

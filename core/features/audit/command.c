@@ -1,0 +1,358 @@
+/* `certctld audit verify|link`: arguments, and which database they mean.  Knows nothing of hashes. */
+#include "command.h"
+#include "check.h"
+#include "core/platform/config/settings.h"
+#include "core/platform/db/cluster.h"
+#include "seal.h"
+
+#include <argp.h>
+#include <certctl/files.h>
+#include <certctl/log.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define KEYS_MAX     16
+#define KEY_SIZE_MAX 4096
+#define LINK_WAIT_S  10
+#define CONFIG       "/etc/certctl/certctld.yaml"
+
+enum status { STATUS_GOOD = 0, STATUS_TAMPERED = 1, STATUS_FAILED = 2 };
+
+struct arguments {
+	const char *action, *config, *dir, *database_url, *offline, *reason;
+	const char *keys[KEYS_MAX];
+	size_t key_count;
+};
+
+static const struct argp_option options[] = {
+	{ "config", 'c', "FILE", 0, "Settings of the server (default " CONFIG ")", 0 },
+	{ "dir", 'd', "DIR", 0, "Its state directory", 0 },
+	{ "database-url", 'u', "URL", 0, "Its database, when it is not the private one", 0 },
+	{ "offline", 'o', "FILE", 0, "verify: look at an export with proof instead of the database", 0 },
+	{ "pubkey", 'k', "FILE", 0,
+		"verify: trust this public key (default: " AUDIT_PUBLIC_FILE " of the state directory)", 0 },
+	{ "reason", 'r', "TEXT", 0, "link: why the trail goes on in another database", 0 },
+	{ 0 },
+};
+
+static void check_arguments(const struct arguments *arguments, struct argp_state *state)
+{
+	if (!arguments->action)
+		argp_error(state, "a command is needed: verify or link");
+	if (strcmp(arguments->action, "link") == 0 && !arguments->reason)
+		argp_error(state, "link: --reason is needed");
+	if (arguments->offline && arguments->key_count == 0)
+		argp_error(state, "--offline: --pubkey is needed");
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'c':
+		arguments->config = text;
+		return 0;
+	case 'd':
+		arguments->dir = text;
+		return 0;
+	case 'u':
+		arguments->database_url = text;
+		return 0;
+	case 'o':
+		arguments->offline = text;
+		return 0;
+	case 'r':
+		arguments->reason = text;
+		return 0;
+	case 'k':
+		if (arguments->key_count == KEYS_MAX)
+			argp_error(state, "--pubkey: at most %d of them", KEYS_MAX);
+		arguments->keys[arguments->key_count++] = text;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->action || (strcmp(text, "verify") != 0 && strcmp(text, "link") != 0))
+			argp_error(state, "'%s': verify or link expected", text);
+		arguments->action = text;
+		return 0;
+	case ARGP_KEY_END:
+		check_arguments(arguments, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp parser = { options, parse_option, "verify|link",
+	"The audit trail.\v"
+	"`verify` recomputes every hash and signature, in the database or, with --offline, in an export that was made with "
+	"GET /api/v1/audit/export?format=jsonl&proof=true, for which the public key is all it needs. Exit status: 0 the trail is "
+	"as it was sealed, 1 it is not, 2 it could not be looked at.\n\n"
+	"`link` signs that the trail goes on in another database, after a dump was restored. Sealing waits for it.",
+	NULL, NULL, NULL };
+
+/* --- Settings -------------------------------------------------------------------------------------------------------- */
+
+static const char *absolute(TALLOC_CTX *mem, const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) ? talloc_strdup(mem, real) : path;
+}
+
+static int read_settings(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings **ret,
+	struct certctl_error *err)
+{
+	struct settings_value flags[2];
+	struct settings_source source = { .file = arguments->config ? arguments->config
+						  : arguments->dir  ? NULL
+								    : CONFIG,
+		.is_file_required = arguments->config != NULL,
+		.environment = (const char *const *)environ,
+		.flags = flags };
+	struct settings_loaded *loaded = NULL;
+
+	if (arguments->dir)
+		flags[source.flag_count++] =
+			(struct settings_value){ "--dir", "state_dir", absolute(mem, arguments->dir) };
+	if (arguments->database_url)
+		flags[source.flag_count++] =
+			(struct settings_value){ "--database-url", "database.url", arguments->database_url };
+	int rc = settings_load(mem, &source, &loaded, err);
+
+	if (rc == 0)
+		*ret = settings_of(loaded);
+	return rc;
+}
+
+/* --- Database -------------------------------------------------------------------------------------------------------- */
+
+struct database {
+	struct db_cluster *cluster;
+	struct db_pool *pool;
+	int lock_fd; /* ours when no server runs here: then the cluster is ours to stop */
+};
+
+/* The server's own lock: who has it may start and stop the cluster. */
+static int lock_server(const struct settings *settings)
+{
+	CERTCTL_AUTO_CLOSE int dir_fd = -1;
+	int fd = -1;
+
+	if (certctl_dir_open(settings->state_dir, &dir_fd, NULL) < 0 ||
+		certctl_open_below(dir_fd, "certctld.lock", O_RDWR | O_CREAT, 0600, &fd, NULL) < 0)
+		return -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int open_database(TALLOC_CTX *mem, const struct settings *settings, struct database *database,
+	struct certctl_error *err)
+{
+	struct db_pool_options pool = { .program = "certctld audit", .size = 2, .statement_ms = 600000 };
+	char *folder = talloc_asprintf(mem, "%s/postgres", settings->state_dir);
+	struct db_cluster_options cluster = { .directory = folder };
+	int rc = 0;
+
+	pool.conninfo = (const char *)settings->database.url.data;
+	if (!pool.conninfo) {
+		/* Making one here would only hide that there is none. */
+		if (access(folder, F_OK) < 0)
+			return certctl_fail_errno(err, errno, "%s", folder);
+		database->lock_fd = lock_server(settings);
+		rc = db_cluster_start(mem, &cluster, &database->cluster, err);
+		if (rc == 0)
+			pool.conninfo = db_cluster_conninfo(database->cluster);
+	}
+	return rc < 0 ? rc : db_pool_new(mem, &pool, &database->pool, err);
+}
+
+static void close_database(struct database *database)
+{
+	struct certctl_error err = { 0 };
+
+	TALLOC_FREE(database->pool);
+	if (database->cluster && database->lock_fd >= 0 && db_cluster_stop(database->cluster, &err) < 0)
+		fprintf(stderr, "certctld: %s\n", err.what);
+	TALLOC_FREE(database->cluster);
+	certctl_close_auto(&database->lock_fd);
+}
+
+/* --- verify ---------------------------------------------------------------------------------------------------------- */
+
+static int read_key(TALLOC_CTX *mem, struct audit_keys *keys, const char *path, struct certctl_error *err)
+{
+	char *pem = NULL;
+	size_t len = 0;
+	int rc = certctl_file_read_path(mem, path, KEY_SIZE_MAX, &pem, &len, err);
+
+	if (rc == 0)
+		rc = audit_keys_add(keys, pem, len, err);
+	return rc < 0 ? certctl_error_prefix(err, "%s", path) : 0;
+}
+
+/* Those that were given, else the one beside the private key. */
+static int read_keys(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct audit_keys **ret, struct certctl_error *err)
+{
+	struct audit_keys *keys = NULL;
+	int rc = audit_keys_new(mem, &keys, err);
+
+	for (size_t i = 0; rc == 0 && i < arguments->key_count; i++)
+		rc = read_key(mem, keys, arguments->keys[i], err);
+	if (rc == 0 && arguments->key_count == 0)
+		rc = read_key(mem, keys, talloc_asprintf(mem, "%s/" AUDIT_PUBLIC_FILE, settings->state_dir), err);
+	if (rc == 0)
+		*ret = keys;
+	return rc;
+}
+
+static void print_report(const struct audit_report *report)
+{
+	printf("The audit trail is as it was sealed: %lld events in %lld batches, head %s.\n",
+		(long long)report->events, (long long)report->batches, report->head);
+	if (report->checkpoints)
+		printf("%lld checkpoints are signed, the last one at %s over %lld events.\n",
+			(long long)report->checkpoints, report->signed_at, (long long)report->signed_events);
+	else
+		printf("No checkpoint is signed yet.\n");
+}
+
+static enum status say_result(int rc, const struct audit_report *report, const struct certctl_error *err)
+{
+	if (rc == 0) {
+		print_report(report);
+		return STATUS_GOOD;
+	}
+	if (rc == CERTCTL_E_INVALID) {
+		printf("TAMPERED: %s\n", err->what);
+		return STATUS_TAMPERED;
+	}
+	fprintf(stderr, "certctld: %s%s%s\n", err->what, err->hint[0] ? "\n" : "", err->hint);
+	return STATUS_FAILED;
+}
+
+static enum status fail(const struct certctl_error *err)
+{
+	return say_result(CERTCTL_E_IO, NULL, err);
+}
+
+static enum status verify_offline(TALLOC_CTX *mem, const struct arguments *arguments)
+{
+	struct certctl_error err = { 0 };
+	struct audit_report report = { 0 };
+	struct audit_keys *keys = NULL;
+
+	if (read_keys(mem, arguments, NULL, &keys, &err) < 0)
+		return fail(&err);
+	return say_result(audit_check_file(arguments->offline, keys, &report, &err), &report, &err);
+}
+
+static enum status verify_online(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct database *database)
+{
+	struct certctl_error err = { 0 };
+	struct audit_report report = { 0 };
+	struct audit_keys *keys = NULL;
+	const char *checkpoints = talloc_asprintf(mem, "%s/" AUDIT_CHECKPOINT_FILE, settings->state_dir);
+
+	if (read_keys(mem, arguments, settings, &keys, &err) < 0)
+		return fail(&err);
+	return say_result(audit_check_database(database->pool, keys, checkpoints, &report, &err), &report, &err);
+}
+
+/* --- link ------------------------------------------------------------------------------------------------------------ */
+
+/* A server that waits for the link does not hold the lock for long: it tries, fails and gives it back. */
+static int wait_for_lock(struct db *db, struct certctl_error *err)
+{
+	bool is_ours = false;
+	int rc = 0;
+
+	for (int tries = 0; rc == 0 && !is_ours && tries < LINK_WAIT_S * 10; tries++) {
+		if (tries)
+			usleep(100000);
+		rc = audit_seal_lock(db, &is_ours, err);
+	}
+	if (rc == 0 && !is_ours)
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "the trail is being sealed: there is nothing to link");
+	return rc;
+}
+
+static int link_trail(TALLOC_CTX *mem, struct db *db, const struct settings *settings, const char *reason,
+	struct audit_position *ret, struct certctl_error *err)
+{
+	struct audit_signer *signer = NULL;
+	int64_t sealed = 1;
+	int rc = audit_signer_open(mem, settings->state_dir, &signer, err);
+
+	if (rc == 0)
+		rc = wait_for_lock(db, err);
+	if (rc == 0)
+		rc = audit_position_load(db, ret, err);
+	/* What the epoch before left unsealed comes first; DENIED says that it is all sealed, and that a link is wanted. */
+	while (rc == 0 && sealed > 0)
+		rc = audit_seal_step(db, signer, ret, &sealed, err);
+	if (rc == 0)
+		return certctl_fail(err, CERTCTL_E_CONFLICT,
+			"the trail is in its own database: there is nothing to link");
+	return rc == CERTCTL_E_DENIED ? audit_link(db, signer, ret, reason, err) : rc;
+}
+
+static enum status run_link(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct database *database)
+{
+	struct certctl_error err = { 0 };
+	struct audit_position position = { 0 };
+	CERTCTL_AUTO(db_release) struct db *db = NULL;
+
+	if (db_acquire(database->pool, &db, &err) < 0 ||
+		link_trail(mem, db, settings, arguments->reason, &position, &err) < 0)
+		return fail(&err);
+	printf("Epoch %lld follows batch %lld with %lld events. Sealing goes on.\n", (long long)position.epoch,
+		(long long)position.batch, (long long)position.size);
+	return STATUS_GOOD;
+}
+
+/* --- In and out ------------------------------------------------------------------------------------------------------ */
+
+static enum status run_on_database(TALLOC_CTX *mem, const struct arguments *arguments)
+{
+	const struct settings *settings = NULL;
+	struct database database = { .lock_fd = -1 };
+	struct certctl_error err = { 0 };
+	enum status status;
+
+	if (read_settings(mem, arguments, &settings, &err) < 0)
+		return fail(&err);
+	if (open_database(mem, settings, &database, &err) < 0)
+		status = fail(&err);
+	else if (strcmp(arguments->action, "verify") == 0)
+		status = verify_online(mem, arguments, settings, &database);
+	else
+		status = run_link(mem, arguments, settings, &database);
+	close_database(&database);
+	return status;
+}
+
+int audit_command(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	TALLOC_CTX *mem = talloc_new(NULL);
+	enum status status;
+
+	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+	certctl_log_setup(&(struct certctl_log_options){
+		.level = CERTCTL_LOG_WARNING, .fd = 2, .program = "certctld" });
+	status = arguments.offline ? verify_offline(mem, &arguments) : run_on_database(mem, &arguments);
+	talloc_free(mem);
+	return (int)status;
+}
