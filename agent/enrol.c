@@ -56,6 +56,10 @@ static int recall_server(TALLOC_CTX *mem, int dir_fd, struct certctl_agent_setti
 
 	if (rc == 0)
 		rc = certctl_json_parse(text, len, NULL, &memory, err);
+	if (rc == CERTCTL_E_INVALID) {
+		certctl_error_prefix(err, "%s/" MEMORY, settings->dir);
+		return certctl_hint(err, "Set server and ca_file: this file only remembers them.");
+	}
 	if (rc == 0)
 		settings->server = talloc_strdup(mem, certctl_json_text_or(memory, "server", ""));
 	return rc;

@@ -195,21 +195,22 @@ static int run_ready(struct certctl_worker *worker, TALLOC_CTX *mem, struct item
 	return 0;
 }
 
-/* A failure here leaves the deployment done: the agent repeats the request, finds it unchanged, and this is tried again. */
-static int use_keys(struct certctl_worker *worker, const struct item *items, size_t count, struct certctl_error *err)
+/* A failure here leaves its deployment done, and the others alone: whoever asks again finds it unchanged, and this is tried again. */
+static void use_keys(struct certctl_worker *worker, struct item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		enum certctl_deploy_outcome outcome = items[i].report.outcome;
+		struct certctl_deploy_report *report = &items[i].report;
+		struct certctl_error why = { 0 };
 
-		if (outcome != CERTCTL_DEPLOY_COMPLETED && outcome != CERTCTL_DEPLOY_UNCHANGED)
+		if (report->outcome != CERTCTL_DEPLOY_COMPLETED && report->outcome != CERTCTL_DEPLOY_UNCHANGED)
 			continue;
-		int rc = certctl_keystore_activate(worker->keystore, items[i].request.certificate_id,
-			items[i].request.public_key_sha256, err);
-
-		if (rc < 0)
-			return certctl_error_prefix(err, "job %s", items[i].job_id);
+		if (certctl_keystore_activate(worker->keystore, items[i].request.certificate_id,
+			    items[i].request.public_key_sha256, &why) == 0)
+			continue;
+		certctl_error_prefix(&why, "deployed, but its key did not come into use");
+		report->outcome = CERTCTL_DEPLOY_BROKEN;
+		report->error = why;
 	}
-	return 0;
 }
 
 static void log_report(const struct item *item)
@@ -254,10 +255,9 @@ int certctl_worker_deploy(struct certctl_worker *worker, TALLOC_CTX *mem, const 
 
 	if (rc == 0)
 		rc = run_ready(worker, mem, items, count, err);
-	if (rc == 0)
-		rc = use_keys(worker, items, count, err);
 	if (rc < 0)
 		return rc;
+	use_keys(worker, items, count);
 	*ret = reports_json(items, count);
 	return *ret ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "reports");
 }

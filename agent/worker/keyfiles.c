@@ -119,6 +119,8 @@ int certctl_keyfile_find_in(TALLOC_CTX *mem, int dir_fd, const char *certificate
 			snprintf(ret->name, sizeof(ret->name), "%s", names[i]);
 			return 0;
 		}
+		if (rc == CERTCTL_E_NOT_FOUND) /* damaged, and put aside: another may be the one */
+			rc = 0;
 	}
 	return rc < 0 ? rc : CERTCTL_E_NOT_FOUND;
 }

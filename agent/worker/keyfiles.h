@@ -10,7 +10,9 @@
 /* An RSA-4096 key in PKCS#8 PEM has 3.3 KB; a request with a hundred names 8. */
 #define KEYFILE_MAX_BYTES 65536
 #define KEYFILES_MAX      100000
-#define KEYFILE_NAME_SIZE 256
+/* Far below: a store that is full can still find its keys, and let them expire. */
+#define KEYFILES_STAGED_MAX 10000
+#define KEYFILE_NAME_SIZE   256
 
 struct certctl_keystore {
 	int dir_fd, staged_fd, previous_fd, lock_fd;

@@ -1,6 +1,7 @@
 /*
  * The key store: opening it, finding a key, making the request of a job.  Knows nothing of targets or of the socket.
  */
+#include "agent/shared/listing.h"
 #include "keyfiles.h"
 
 #include <errno.h>
@@ -158,6 +159,20 @@ static int repeat_request(TALLOC_CTX *mem, struct certctl_keystore *store, const
 	return rc;
 }
 
+/* Whoever may ask for requests must not be able to fill the store until nothing in it is found any more. */
+static int check_room(TALLOC_CTX *mem, const struct certctl_keystore *store, struct certctl_error *err)
+{
+	char **names;
+	size_t count;
+	int rc = certctl_listing_read(mem, store->staged_fd, ".key", KEYFILES_MAX, &names, &count, err);
+
+	if (rc == 0 && count >= KEYFILES_STAGED_MAX) {
+		certctl_fail(err, CERTCTL_E_LIMIT, "key store: %zu keys wait for their certificates already", count);
+		rc = certctl_hint(err, "A key goes when its certificate is deployed, or after staged_hours.");
+	}
+	return rc;
+}
+
 static int stage_request(struct certctl_keystore *store, TALLOC_CTX *mem, const struct certctl_key_order *order,
 	struct certctl_key_staged *ret, struct certctl_error *err)
 {
@@ -172,7 +187,9 @@ static int stage_request(struct certctl_keystore *store, TALLOC_CTX *mem, const 
 		return repeat_request(mem, store, order, csr_name, key, ret, err);
 	if (rc != CERTCTL_E_NOT_FOUND)
 		return rc;
-	rc = certctl_key_generate(mem, order->key_type, &key, err);
+	rc = check_room(mem, store, err);
+	if (rc == 0)
+		rc = certctl_key_generate(mem, order->key_type, &key, err);
 	if (rc == 0)
 		rc = certctl_keyfile_hash(key, ret->public_key_sha256, err);
 	if (rc == 0)

@@ -54,6 +54,8 @@ static int expire_one(struct certctl_keystore *store, TALLOC_CTX *mem, int dir_f
 	char hash[65];
 	int rc = certctl_keyfile_read(mem, dir_fd, name, &key, hash, err);
 
+	if (rc == CERTCTL_E_NOT_FOUND) /* damaged, and put aside */
+		return 0;
 	if (rc == 0)
 		rc = dir_fd == store->staged_fd ? drop_staged(store, name, err)
 						: certctl_file_remove(dir_fd, name, err);

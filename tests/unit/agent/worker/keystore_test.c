@@ -346,6 +346,50 @@ static void a_damaged_staged_key_is_put_aside_and_made_anew(void)
 	CU_ASSERT_STRING_NOT_EQUAL(again.public_key_sha256, first.public_key_sha256);
 }
 
+static void a_damaged_key_hides_no_other(void)
+{
+	const char *dir = test_temporary_dir();
+	struct certctl_keystore *store = open_store(dir, 24);
+	struct certctl_key *key = NULL;
+	struct certctl_error err = { 0 };
+	char path[512];
+	int64_t next = 0;
+
+	stage(store, "job-1");
+	struct certctl_key_staged good = stage(store, "job-2");
+
+	snprintf(path, sizeof(path), "%s/staged/mc-web_job-1.key", dir);
+	CU_ASSERT_EQUAL(truncate(path, 20), 0);
+	ASSERT_OK(certctl_keystore_find(store, test_mem(), "mc-web", good.public_key_sha256, &key, &err), err);
+	stage(store, "job-1");
+	CU_ASSERT_EQUAL(truncate(path, 20), 0);
+	now_s += 721 * 3600;
+	ASSERT_OK(certctl_keystore_expire(store, &next, &err), err);
+	CU_ASSERT_PTR_NOT_NULL(strstr(destroyed, good.public_key_sha256));
+}
+
+static void a_full_store_makes_no_more_keys_and_finds_those_it_has(void)
+{
+	const char *dir = test_temporary_dir();
+	struct certctl_keystore *store = open_store(dir, 24);
+	struct certctl_key_staged first = stage(store, "job-1");
+	struct certctl_key_order order = order_of("mc-web", "job-2");
+	struct certctl_key_staged staged = { 0 };
+	struct certctl_key *key = NULL;
+	struct certctl_error err = { 0 };
+	char from[512], to[512];
+
+	snprintf(from, sizeof(from), "%s/staged/mc-web_job-1.key", dir);
+	for (int i = 1; i < 10000; i++) {
+		snprintf(to, sizeof(to), "%s/staged/mc-%d_job-1.key", dir, i);
+		CU_ASSERT_EQUAL_FATAL(link(from, to), 0);
+	}
+	ASSERT_FAILS(certctl_keystore_csr(store, test_mem(), &order, &staged, &err), CERTCTL_E_LIMIT, "10000 keys wait",
+		err);
+	ASSERT_TEXT(stage(store, "job-1").csr_pem, first.csr_pem);
+	ASSERT_OK(certctl_keystore_find(store, test_mem(), "mc-web", first.public_key_sha256, &key, &err), err);
+}
+
 static void a_second_process_is_kept_out(void)
 {
 	const char *dir = test_temporary_dir();
@@ -374,6 +418,8 @@ const struct test tests[] = {
 	TEST(without_rollback_the_old_key_goes_at_once),
 	TEST(a_staged_key_is_dropped_when_a_newer_one_comes_into_use_or_its_time_is_over),
 	TEST(a_damaged_staged_key_is_put_aside_and_made_anew),
+	TEST(a_damaged_key_hides_no_other),
+	TEST(a_full_store_makes_no_more_keys_and_finds_those_it_has),
 	TEST(a_second_process_is_kept_out),
 	{ 0 },
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The worker against an agent that was taken over: whatever comes over the socket is answered or hung up on, and changes nothing."""
+"""The worker asked by its socket alone: by an agent that was taken over, and for several deployments of which one fails."""
 import copy
 import json
 import os
@@ -45,7 +45,7 @@ def variants(value):
             yield other
 
 
-class HostileAgent(Story):
+class WorkerStory(Story):
     def begin(self):
         self.place = os.path.join(self.folder, "tls")
         os.mkdir(self.place)
@@ -98,10 +98,10 @@ class HostileAgent(Story):
         self.assertTrue(self.worker.is_running(), self.worker.output()[-2000:])
         self.assertEqual(1, self.ask("status", {})["result"]["protocol"])
 
-    def deployment(self, **changes):
-        csr = self.ask("csr", {"job_id": "job-1", "certificate": CERTIFICATE})["result"]["csr"]
+    def deployment(self, job_id="job-1", certificate=CERTIFICATE, **changes):
+        csr = self.ask("csr", {"job_id": job_id, "certificate": certificate})["result"]["csr"]
         leaf, fingerprint, public_key = self.sign(csr)
-        return {"job_id": "job-2", "certificate": CERTIFICATE, "version": {
+        return {"job_id": job_id + "-deploy", "certificate": certificate, "version": {
             "id": "ver-1", "sequence": 1, "leaf": leaf, "chain": "", "fingerprint_sha256": fingerprint,
             "public_key_sha256": public_key, "not_after": "2030-01-01T00:00:00Z"},
             "target": {"id": "tgt-web", "plugin": "nginx", "options": {"binary": "/bin/true"}},
@@ -127,6 +127,15 @@ class HostileAgent(Story):
         return (leaf, digest(f"openssl x509 -in {here}/leaf -outform DER"),
                 digest(f"openssl x509 -in {here}/leaf -noout -pubkey | openssl pkey -pubin -outform DER"))
 
+    def report_of(self, one, outcome):
+        answer = self.ask("deploy", {"deployments": [one]})
+        self.assertIn("result", answer, answer)
+        report = answer["result"]["reports"][0]
+        self.assertEqual(outcome, report["outcome"], json.dumps([one, report])[:3000])
+        return report
+
+
+class Hostility(WorkerStory):
     def test_broken_frames_cost_their_connection(self):
         self.begin()
         before = self.descriptors()
@@ -165,13 +174,6 @@ class HostileAgent(Story):
         self.assertEqual([], os.listdir(self.place))
         self.still_serves()
         self.stop_all()
-
-    def report_of(self, one, outcome):
-        answer = self.ask("deploy", {"deployments": [one]})
-        self.assertIn("result", answer, answer)
-        report = answer["result"]["reports"][0]
-        self.assertEqual(outcome, report["outcome"], json.dumps([one, report])[:3000])
-        return report
 
     def test_no_member_may_be_of_another_kind(self):
         self.begin()
@@ -218,6 +220,22 @@ class HostileAgent(Story):
             connection.close()
         self.still_serves()
         self.settled(before)
+        self.stop_all()
+
+
+class Batch(WorkerStory):
+    def test_a_key_that_cannot_come_into_use_costs_its_own_deployment_alone(self):
+        self.begin()
+        nowhere = {"target": None, "binding": None}
+        self.report_of(self.deployment(**nowhere), "completed")
+        obstacle = os.path.join(self.host.key_dir, "previous", "mc-web_1_x.key")
+        os.mkdir(obstacle)
+        both = [self.deployment("job-2", **nowhere), self.deployment("job-3", {**CERTIFICATE, "id": "mc-other"}, **nowhere)]
+        reports = self.ask("deploy", {"deployments": both})["result"]["reports"]
+        self.assertEqual(["broken", "completed"], [report["outcome"] for report in reports])
+        self.assertIn("its key did not come into use", reports[0]["error"]["what"])
+        os.rmdir(obstacle)
+        self.report_of(both[0], "completed")
         self.stop_all()
 
 
