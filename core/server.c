@@ -30,6 +30,7 @@ struct server {
 	struct own_identities *identities;
 	const struct http_route *routes[FEATURES_MAX + 1], *agent_routes[FEATURES_MAX + 1];
 	const struct job_step *steps[FEATURES_MAX + 1];
+	const struct job_timer *timers[FEATURES_MAX + 1];
 };
 
 /* --- State directory ------------------------------------------------------------------------------------------------- */
@@ -119,7 +120,7 @@ static int open_database(struct server *server, struct certctl_error *err)
 
 static void collect_features(struct server *server)
 {
-	size_t routes = 0, agent_routes = 0, steps = 0;
+	size_t routes = 0, agent_routes = 0, steps = 0, timers = 0;
 
 	for (size_t i = 0; features[i]; i++) {
 		certctl_assert(i < FEATURES_MAX);
@@ -129,6 +130,8 @@ static void collect_features(struct server *server)
 			server->agent_routes[agent_routes++] = features[i]->agent_routes;
 		if (features[i]->steps)
 			server->steps[steps++] = features[i]->steps;
+		if (features[i]->timers)
+			server->timers[timers++] = features[i]->timers;
 	}
 }
 
@@ -273,6 +276,7 @@ static int start_engine(struct server *server, struct certctl_error *err)
 		.threads = (unsigned)server->settings.jobs.workers,
 		.lease_s = server->settings.jobs.lease_seconds,
 		.steps = server->steps,
+		.timers = server->timers,
 		.runners = runners,
 		.woken = woken,
 		.context = &server->core };
