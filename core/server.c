@@ -189,7 +189,8 @@ static const char *const *null_terminated(TALLOC_CTX *mem, const struct certctl_
 /* Values of an older key are sealed anew at once: the log says when that key is needed no more. */
 static int open_sealing(struct server *server, struct certctl_error *err)
 {
-	struct sealing_options options = { .state_dir = server->settings.state_dir };
+	struct sealing_options options = { .state_dir = server->settings.state_dir,
+		.key_file = server->settings.sealing.key_file };
 	struct sealing *sealing = NULL;
 	int rc = sealing_open(server, &options, &sealing, err);
 
