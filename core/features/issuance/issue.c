@@ -9,14 +9,13 @@
 /* Longer than any CA of ours takes; shorter than a lease. */
 #define CALL_MS 60000
 
-/* A connector makes its state durable before it goes on: under our token, or not at all. */
-static int checkpoint(void *arg, const char *state, struct certctl_error *err)
+int order_checkpoint(void *arg, const char *state, struct certctl_error *err)
 {
 	struct order *order = arg;
 	struct db_result *rows = NULL;
 	int rc = db_once(order->core->db, order->mem, &query_checkpoint_save,
 		DB_VALUES(db_text(order->job->id), db_integer(order->job->token), db_text(state),
-			db_text(order->order.state_version)),
+			db_text(order->plugin_version)),
 		&rows, err);
 
 	if (rc == 0 && db_rows(rows) == 0)
@@ -68,7 +67,7 @@ static int conclude(struct certctl_connector *issuer, struct order *order, const
 static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err)
 {
 	struct order order = { .core = context, .mem = mem, .job = job };
-	struct certctl_call call = { .timeout_ms = CALL_MS, .checkpoint = checkpoint, .arg = &order };
+	struct certctl_call call = { .timeout_ms = CALL_MS, .checkpoint = order_checkpoint, .arg = &order };
 	struct certctl_connector *issuer = NULL;
 	struct certctl_issued issued = { 0 };
 	struct certctl_error why = { 0 };
@@ -78,8 +77,7 @@ static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct c
 		rc = order_open(&order, err);
 	if (rc < 0 || order.is_over)
 		return rc;
-	if (!order.order.state_version)
-		order.order.state_version = certctl_connector_description(issuer)->version;
+	order.plugin_version = certctl_connector_description(issuer)->version;
 	rc = order.is_repeat ? ask_again(issuer, &order, &call, &issued, &why)
 			     : certctl_issuer_issue(issuer, &order.order, NULL, &call, mem, &issued, &why);
 	if (rc == 0)

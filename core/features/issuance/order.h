@@ -14,6 +14,7 @@ struct order {
 	const char *issuer_id;
 	struct certctl_order order; /* what the issuer is asked */
 	struct certctl_csr *csr;
+	const char *plugin_version; /* of who is asked: what it saves, it saved with that */
 	int64_t attempts_left;
 	int64_t remaining_s; /* of the version in force; 0: there is none */
 	bool is_repeat;      /* an earlier attempt was never closed: the CA may have issued already */
@@ -22,6 +23,13 @@ struct order {
 
 /** Commit the intent: serial and dates are reserved before the CA is asked, and asked for again after a crash. */
 int order_open(struct order *order, struct certctl_error *err) CERTCTL_CHECKED;
+
+/**
+ * A connector makes its state durable before it goes on: under our token, or not at all.  For struct certctl_call.
+ * @param order  a struct order
+ * @return 0; CONFLICT (job_is_fenced): somebody else has the job by now, and nothing was written
+ */
+int order_checkpoint(void *order, const char *state, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** One transaction: version, placement, deployment jobs, audit event, end of the job. */
 int order_complete(struct order *order, const struct certctl_issued *issued, bool takes_serial,

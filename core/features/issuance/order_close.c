@@ -124,7 +124,7 @@ static int wait(struct db *db, void *arg, struct certctl_error *err)
 		.step = "issue",
 		.delay_s = closing->issued->retry_after_s > 0 ? closing->issued->retry_after_s : 30,
 		.saved_state = closing->issued->state,
-		.saved_state_version = order->order.state_version };
+		.saved_state_version = order->plugin_version };
 	int rc = close_intents(db, order, "pending", err);
 
 	return rc < 0 ? rc : job_release(db, order->job->id, order->job->token, &later, err);
