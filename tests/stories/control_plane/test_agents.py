@@ -1,56 +1,14 @@
 """The agents' listener: who gets in, what belongs to whom, and polls that wait."""
-import http.client
-import json
 import os
-import ssl
 import subprocess
 import threading
 import time
 import unittest
-from urllib.parse import urlsplit
 
+from lib.agent import Agent
 from lib.fleet import ControlPlane
 from lib.processes import eventually
 from lib.story import Story
-
-
-class Agent:
-    """An agent's side of the protocol, with openssl's key and request."""
-
-    def __init__(self, folder, control, name):
-        self.control, self.id, self.name = control, f"agent-{name}", name
-        self.key, self.certificate = os.path.join(folder, name + ".key"), os.path.join(folder, name + ".pem")
-        subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key], check=True,
-                       capture_output=True)
-        self.token = control.api.post("/api/v1/enrollment-tokens", {"agent_id": self.id}, expect=201)["token"]
-
-    def csr(self, *options):
-        return subprocess.run(["openssl", "req", "-new", "-key", self.key, "-subj", "/", *options], check=True,
-                              capture_output=True, text=True).stdout
-
-    def enrol(self, csr=None, token=None):
-        status, body = self.ask("POST", "/api/v1/agents/enroll", {"token": token or self.token, "csr": csr or self.csr(),
-                                                                  "name": self.name}, anonymous=True)
-        if status == 201:
-            with open(self.certificate, "w", encoding="ascii") as file:
-                file.write(body["certificate"] + body["chain"])
-        return status, body
-
-    def ask(self, method, path, body=None, anonymous=False, headers=None):
-        where = urlsplit(self.control.agents_url)
-        context = ssl.create_default_context(cafile=self.control.ca_file)
-        if not anonymous:
-            context.load_cert_chain(self.certificate, self.key)
-        connection = http.client.HTTPSConnection(where.hostname, where.port, context=context, timeout=90)
-        text = json.dumps(body) if body is not None else None
-        connection.request(method, path, text, {"Content-Type": "application/json", **(headers or {})})
-        reply = connection.getresponse()
-        raw = reply.read().decode()
-        connection.close()
-        return reply.status, json.loads(raw) if raw else None
-
-    def work(self, wait=0, held=""):
-        return self.ask("GET", f"/api/v1/agents/{self.id}/work?wait={wait}" + (f"&held={held}" if held else ""))
 
 
 class Agents(Story):
