@@ -206,7 +206,8 @@ static int start(TALLOC_CTX *mem, const struct arguments *arguments, struct cert
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { .settings = json_object() };
+	CERTCTL_AUTO(json_decref) json_t *settings = json_object();
+	struct arguments arguments = { .settings = settings };
 	struct certctl_error err = { 0 };
 	sigset_t set = stop_signals();
 
@@ -223,7 +224,6 @@ int main(int argc, char **argv)
 
 	if (rc < 0)
 		fprintf(stderr, "certctl-agent: %s\n%s%s", err.what, err.hint, err.hint[0] ? "\n" : "");
-	json_decref(arguments.settings);
 	talloc_free(mem);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
