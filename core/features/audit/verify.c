@@ -200,7 +200,8 @@ int audit_verify_checkpoint(struct audit_verifier *verifier, const struct audit_
 	if (!is_signed)
 		return tampered(verifier, err, "checkpoint of %.32s: not signed by a key that was given",
 			checkpoint->time);
-	verifier->checkpoints++;
+	/* The same one stands in the table and in the file. */
+	verifier->checkpoints += checkpoint->size != verifier->signed_events;
 	verifier->signed_events = checkpoint->size;
 	snprintf(verifier->signed_at, sizeof(verifier->signed_at), "%s", checkpoint->time);
 	return 0;

@@ -78,10 +78,11 @@ static const struct http_route routes[] = {
 };
 
 static const struct http_route agent_routes[] = {
-	{ "POST", "/api/v1/agents/enroll", HTTP_PERMISSION_PUBLIC, fleet_enroll },
+	{ "POST", "/api/v1/agents/enroll", HTTP_PERMISSION_PUBLIC, fleet_enroll, .flags = HTTP_SECRET_BODY },
 	{ "POST", "/api/v1/agents/{id}/renew", HTTP_PERMISSION_AGENT, fleet_renew },
-	{ "POST", "/api/v1/agents/{id}/heartbeat", HTTP_PERMISSION_AGENT, fleet_heartbeat, .body_max = 1048576 },
-	{ "GET", "/api/v1/agents/{id}/work", HTTP_PERMISSION_AGENT, fleet_work },
+	{ "POST", "/api/v1/agents/{id}/heartbeat", HTTP_PERMISSION_AGENT, fleet_heartbeat, .flags = HTTP_QUIET,
+		.body_max = 1048576 },
+	{ "GET", "/api/v1/agents/{id}/work", HTTP_PERMISSION_AGENT, fleet_work, .flags = HTTP_QUIET },
 	{ "POST", "/api/v1/agents/{id}/csr", HTTP_PERMISSION_AGENT, fleet_csr },
 	{ "POST", "/api/v1/agents/{id}/jobs/{job}/status", HTTP_PERMISSION_AGENT, fleet_status, .body_max = 1048576 },
 	{ 0 },
