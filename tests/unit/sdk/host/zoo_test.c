@@ -62,6 +62,8 @@ static void plugins_that_misbehave_cost_their_own_call_alone(void)
 		{ "announces-100-mb", "test", CERTCTL_E_LIMIT, "104857600 bytes announced, at most 8388608 are allowed",
 			"", false },
 		{ "replies-100-mb", "info", CERTCTL_E_LIMIT, "result of info: frame: 104857", "", true },
+		{ "lies", "test", CERTCTL_E_CONFLICT, "certctl-issuer-lies.so: not the plugin that was described", "",
+			false },
 		{ "says-nothing", "test", CERTCTL_E_DENIED, "test failed and gave no reason", "", true },
 	};
 	struct certctl_connector *good = zoo_issuer("good", NULL);
