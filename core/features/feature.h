@@ -26,6 +26,7 @@ struct core {
 
 struct feature {
 	const char *name;
+	const char *about;                     /* its routes, in a sentence; NULL: it has none */
 	const struct http_route *routes;       /* for operators; NULL: none */
 	const struct http_route *agent_routes; /* for agents, on their own listener */
 	const struct job_step *steps;          /* that servers run */

@@ -1,6 +1,7 @@
 /* API keys and roles.  Knows nothing of what the permissions protect. */
 #include "access.h"
 #include "core/features/access/access.sql.h"
+#include "core/platform/resource/resource.h"
 
 #include <certctl/files.h>
 #include <certctl/json.h>
@@ -30,6 +31,17 @@ static uint64_t permissions_of(const char *role)
 		if (strcmp(roles[i].name, role) == 0)
 			return roles[i].permissions;
 	return 0;
+}
+
+const char *access_roles(TALLOC_CTX *mem, uint64_t permissions)
+{
+	char *names = NULL;
+
+	for (size_t i = 0; i < CERTCTL_COUNT(roles); i++)
+		if (roles[i].permissions & permissions)
+			names = names ? talloc_asprintf_append(names, ", %s", roles[i].name)
+				      : talloc_strdup(mem, roles[i].name);
+	return names;
 }
 
 /* --- Secrets --------------------------------------------------------------------------------------------------------- */
@@ -177,6 +189,13 @@ int access_setup(struct db_pool *db, const char *directory, const char *file, TA
 
 /* --- Who am I -------------------------------------------------------------------------------------------------------- */
 
+static const struct certctl_field caller_fields[] = {
+	RESOURCE_SHOWN("actor", CERTCTL_TEXT),
+	RESOURCE_SHOWN("actor_type", CERTCTL_TEXT),
+	{ 0 },
+};
+static const struct http_body caller_body = { "Caller", caller_fields };
+
 static int check(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct certctl_buffer *out = &reply->body;
@@ -192,8 +211,8 @@ static int check(struct http_request *request, struct http_reply *reply, struct 
 
 static const struct http_route routes[] = {
 	/* Every role has it. */
-	{ "GET", "/api/v1/auth/check", READ_ALL, check },
+	{ "GET", "/api/v1/auth/check", READ_ALL, check, .summary = "Ask who you are", .gives = &caller_body },
 	{ 0 },
 };
 
-const struct feature access_feature = { .name = "access", .routes = routes };
+const struct feature access_feature = { .name = "access", .about = "Who may do what.", .routes = routes };

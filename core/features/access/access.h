@@ -24,6 +24,9 @@
 int access_authenticate(struct http_request *request, struct http_reply *reply,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** "admin, operator": the roles that have one of these permissions, on `mem`; NULL: none. */
+const char *access_roles(TALLOC_CTX *mem, uint64_t permissions);
+
 /** A new secret `<prefix>-<lookup>-<secret>` and what is stored of it; the text is wiped with `mem`. */
 struct access_secret {
 	const char *text;

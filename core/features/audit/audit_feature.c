@@ -73,6 +73,9 @@ static bool finished(struct http_request *request, const struct http_reply *repl
 	return audit_calls_take(core_of(request)->audit->calls, request, reply, can_hold);
 }
 
-const struct feature audit_feature = {
-	.name = "audit", .routes = audit_routes, .start = start, .stop = stop, .finished = finished
-};
+const struct feature audit_feature = { .name = "audit",
+	.about = "What happened.",
+	.routes = audit_routes,
+	.start = start,
+	.stop = stop,
+	.finished = finished };

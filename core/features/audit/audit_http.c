@@ -115,9 +115,20 @@ static int get(struct http_request *request, struct http_reply *reply, struct ce
 	return rc < 0 ? rc : resource_reply(reply, 200, audit_event_fields, rows, "event", id, err);
 }
 
+static const struct http_body event_body = { "AuditEvent", audit_event_fields };
+static const struct certctl_field export_parameters[] = {
+	{ .name = "format", .type = CERTCTL_TEXT, .help = "jsonl (the default), json or csv." },
+	{ .name = "proof",
+		.type = CERTCTL_BOOLEAN,
+		.help = "With what `certctld audit verify` needs; jsonl without filters." },
+	{ 0 },
+};
+
 const struct http_route audit_routes[] = {
-	{ "GET", "/api/v1/audit", PERMISSION_AUDIT_READ, list },
-	{ "GET", "/api/v1/audit/export", PERMISSION_AUDIT_READ, audit_export },
-	{ "GET", "/api/v1/audit/{id}", PERMISSION_AUDIT_READ, get },
+	{ "GET", "/api/v1/audit", PERMISSION_AUDIT_READ, list, .summary = "List events, newest first",
+		.gives = &event_body, .is_list = true, .filters = audit_filters },
+	{ "GET", "/api/v1/audit/export", PERMISSION_AUDIT_READ, audit_export, .summary = "Export events, oldest first",
+		.filters = audit_filters, .parameters = export_parameters, .media = "application/x-ndjson" },
+	{ "GET", "/api/v1/audit/{id}", PERMISSION_AUDIT_READ, get, .summary = "Get an event", .gives = &event_body },
 	{ 0 },
 };

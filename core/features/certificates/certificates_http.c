@@ -4,6 +4,9 @@
 #include "core/features/certificates/certificates.sql.h"
 #include "create.h"
 
+static const struct http_body certificate_body = { "Certificate", certificate_fields };
+static const struct http_body version_body = { "Version", version_fields };
+
 static int reply_certificate(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	struct certctl_error *err)
 {
@@ -33,9 +36,10 @@ static int get(struct http_request *request, struct http_reply *reply, struct ce
 	return reply_certificate(request, reply, 200, http_path(request, "id"), err);
 }
 
+static const char *const filters[] = { "status", "environment", "issuer_id", "key_type", "common_name", NULL };
+
 static int list(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const filters[] = { "status", "environment", "issuer_id", "key_type", "common_name", NULL };
 	static const struct resource_list certificates = {
 		.fields = certificate_fields, .query = &query_certificate_list, .filters = filters
 	};
@@ -58,11 +62,18 @@ static int list_versions(struct http_request *request, struct http_reply *reply,
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/api/v1/certificates", PERMISSION_CERTIFICATES_READ, list },
-	{ "POST", "/api/v1/certificates", PERMISSION_CERTIFICATES_WRITE, create },
-	{ "GET", "/api/v1/certificates/{id}", PERMISSION_CERTIFICATES_READ, get },
-	{ "GET", "/api/v1/certificates/{id}/versions", PERMISSION_CERTIFICATES_READ, list_versions },
+	{ "GET", "/api/v1/certificates", PERMISSION_CERTIFICATES_READ, list, .summary = "List certificates",
+		.gives = &certificate_body, .is_list = true, .filters = filters },
+	{ "POST", "/api/v1/certificates", PERMISSION_CERTIFICATES_WRITE, create,
+		.summary = "Create a certificate and order its first version", .takes = &certificate_body,
+		.gives = &certificate_body, .status = 201 },
+	{ "GET", "/api/v1/certificates/{id}", PERMISSION_CERTIFICATES_READ, get, .summary = "Get a certificate",
+		.gives = &certificate_body },
+	{ "GET", "/api/v1/certificates/{id}/versions", PERMISSION_CERTIFICATES_READ, list_versions,
+		.summary = "List a certificate's versions, newest first", .gives = &version_body, .is_list = true },
 	{ 0 },
 };
 
-const struct feature certificates_feature = { .name = "certificates", .routes = routes };
+const struct feature certificates_feature = {
+	.name = "certificates", .about = "What is wanted, and what was issued.", .routes = routes
+};

@@ -2,6 +2,7 @@
 #include "core/features/access/access.h"
 #include "core/features/audit/audit.h"
 #include "core/features/deployment/deployment.sql.h"
+#include "core/features/jobs/jobs.h"
 #include "core/platform/resource/resource.h"
 #include "demand.h"
 #include "deployment.h"
@@ -46,6 +47,9 @@ static const struct certctl_field deployment_fields[] = {
 	RESOURCE_SHOWN("ended_at", CERTCTL_TIME),
 	{ 0 },
 };
+
+static const struct http_body target_body = { "Target", target_fields };
+static const struct http_body deployment_body = { "Deployment", deployment_fields };
 
 static int reply_target(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	struct certctl_error *err)
@@ -99,9 +103,10 @@ static int get_target(struct http_request *request, struct http_reply *reply, st
 	return reply_target(request, reply, 200, http_path(request, "id"), err);
 }
 
+static const char *const filters[] = { "type", "agent_id", NULL };
+
 static int list_targets(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const filters[] = { "type", "agent_id", NULL };
 	static const struct resource_list targets = {
 		.fields = target_fields, .query = &query_target_list, .filters = filters
 	};
@@ -119,15 +124,24 @@ static int list_deployments(struct http_request *request, struct http_reply *rep
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/api/v1/targets", PERMISSION_TARGETS_READ, list_targets },
-	{ "POST", "/api/v1/targets", PERMISSION_TARGETS_WRITE, create_target },
-	{ "GET", "/api/v1/targets/{id}", PERMISSION_TARGETS_READ, get_target },
-	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, list_deployments },
-	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_TARGETS_WRITE, deployment_demand },
+	{ "GET", "/api/v1/targets", PERMISSION_TARGETS_READ, list_targets, .summary = "List targets",
+		.gives = &target_body, .is_list = true, .filters = filters },
+	{ "POST", "/api/v1/targets", PERMISSION_TARGETS_WRITE, create_target, .summary = "Create a target",
+		.takes = &target_body, .gives = &target_body, .status = 201 },
+	{ "GET", "/api/v1/targets/{id}", PERMISSION_TARGETS_READ, get_target, .summary = "Get a target",
+		.gives = &target_body },
+	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, list_deployments,
+		.summary = "List a certificate's deployments, newest first", .gives = &deployment_body,
+		.is_list = true },
+	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_TARGETS_WRITE, deployment_demand,
+		.summary = "Deploy a certificate now", .gives = &jobs_body, .is_list = true, .status = 202 },
 	{ 0 },
 };
 
 /* Failed ones come back at their time: looking costs one index probe. */
 static const struct job_timer timers[] = { { "deployment.scan", 5, &query_deployment_scan }, { 0 } };
 
-const struct feature deployment_feature = { .name = "deployment", .routes = routes, .timers = timers };
+const struct feature deployment_feature = { .name = "deployment",
+	.about = "Where certificates are served, and how they got there.",
+	.routes = routes,
+	.timers = timers };

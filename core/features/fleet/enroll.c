@@ -28,8 +28,10 @@ static const struct certctl_field token_fields[] = {
 	RESOURCE_SHOWN("created_by", CERTCTL_TEXT),
 	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
 	RESOURCE_SHOWN("expires_at", CERTCTL_TIME),
+	RESOURCE_SHOWN("token", CERTCTL_TEXT), /* once, when it is made: no column has it */
 	{ 0 },
 };
+const struct http_body fleet_token_body = { "EnrollmentToken", token_fields };
 
 struct token_creation {
 	const struct token *wanted;
@@ -86,6 +88,7 @@ static const struct certctl_field credential_fields[] = {
 	RESOURCE_SHOWN("not_after", CERTCTL_TIME),
 	{ 0 },
 };
+const struct http_body fleet_credential_body = { "AgentCredential", credential_fields };
 
 static int reserve(struct db *db, const char *agent_id, const char *csr_sha256, struct certctl_error *err)
 {
@@ -145,6 +148,7 @@ static const struct certctl_field enrolment_fields[] = {
 	CERTCTL_OPTION(struct enrolment, version, CERTCTL_TEXT, .max = 63),
 	{ 0 },
 };
+const struct http_body fleet_enrolment_body = { "Enrollment", enrolment_fields };
 
 /* What one transaction needs, and what it found out. */
 struct enrolling {
@@ -233,6 +237,7 @@ static const struct certctl_field renewal_fields[] = {
 	CERTCTL_OPTION(struct renewal, csr, CERTCTL_TEXT, .required = true, .max = 16384, .flags = RESOURCE_TEXT_BLOCK),
 	{ 0 },
 };
+const struct http_body fleet_renewal_body = { "AgentRenewal", renewal_fields };
 
 struct renewing {
 	struct audit_actor actor;

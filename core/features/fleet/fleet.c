@@ -2,6 +2,7 @@
 #include "fleet.h"
 #include "core/features/access/access.h"
 #include "core/features/fleet/fleet.sql.h"
+#include "core/features/jobs/jobs.h"
 #include "enroll.h"
 #include "work.h"
 
@@ -54,6 +55,8 @@ static const struct certctl_field agent_fields[] = {
 	{ 0 },
 };
 
+static const struct http_body agent_body = { "Agent", agent_fields };
+
 static int get_agent(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	const char *id = http_path(request, "id");
@@ -71,25 +74,39 @@ static int list_agents(struct http_request *request, struct http_reply *reply, s
 }
 
 static const struct http_route routes[] = {
-	{ "POST", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_WRITE, fleet_create_token },
-	{ "GET", "/api/v1/agents", PERMISSION_AGENTS_READ, list_agents },
-	{ "GET", "/api/v1/agents/{id}", PERMISSION_AGENTS_READ, get_agent },
+	{ "POST", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_WRITE, fleet_create_token,
+		.summary = "Create a token that enrols one agent", .takes = &fleet_token_body,
+		.gives = &fleet_token_body, .status = 201 },
+	{ "GET", "/api/v1/agents", PERMISSION_AGENTS_READ, list_agents, .summary = "List agents", .gives = &agent_body,
+		.is_list = true },
+	{ "GET", "/api/v1/agents/{id}", PERMISSION_AGENTS_READ, get_agent, .summary = "Get an agent",
+		.gives = &agent_body },
 	{ 0 },
 };
 
 static const struct http_route agent_routes[] = {
-	{ "POST", "/api/v1/agents/enroll", HTTP_PERMISSION_PUBLIC, fleet_enroll, .flags = HTTP_SECRET_BODY },
-	{ "POST", "/api/v1/agents/{id}/renew", HTTP_PERMISSION_AGENT, fleet_renew },
+	{ "POST", "/api/v1/agents/enroll", HTTP_PERMISSION_PUBLIC, fleet_enroll, .flags = HTTP_SECRET_BODY,
+		.summary = "Enrol with a token", .takes = &fleet_enrolment_body, .gives = &fleet_credential_body,
+		.status = 201 },
+	{ "POST", "/api/v1/agents/{id}/renew", HTTP_PERMISSION_AGENT, fleet_renew,
+		.summary = "Renew the agent's own certificate", .takes = &fleet_renewal_body,
+		.gives = &fleet_credential_body },
 	{ "POST", "/api/v1/agents/{id}/heartbeat", HTTP_PERMISSION_AGENT, fleet_heartbeat, .flags = HTTP_QUIET,
-		.body_max = 1048576 },
-	{ "GET", "/api/v1/agents/{id}/work", HTTP_PERMISSION_AGENT, fleet_work, .flags = HTTP_QUIET },
-	{ "POST", "/api/v1/agents/{id}/csr", HTTP_PERMISSION_AGENT, fleet_csr },
-	{ "POST", "/api/v1/agents/{id}/jobs/{job}/status", HTTP_PERMISSION_AGENT, fleet_status, .body_max = 1048576 },
+		.body_max = 1048576, .summary = "Show a sign of life", .takes = &fleet_heartbeat_body, .status = 204 },
+	{ "GET", "/api/v1/agents/{id}/work", HTTP_PERMISSION_AGENT, fleet_work, .flags = HTTP_QUIET,
+		.summary = "Wait for work", .gives = &fleet_work_body, .parameters = fleet_work_parameters,
+		.also = 204 },
+	{ "POST", "/api/v1/agents/{id}/csr", HTTP_PERMISSION_AGENT, fleet_csr,
+		.summary = "Hand in a certificate request", .takes = &fleet_csr_body, .gives = &fleet_state_body,
+		.status = 202, .also = 200, .also_gives = &jobs_body },
+	{ "POST", "/api/v1/agents/{id}/jobs/{job}/status", HTTP_PERMISSION_AGENT, fleet_status, .body_max = 1048576,
+		.summary = "Report on a job", .takes = &fleet_status_body, .gives = &fleet_state_body },
 	{ 0 },
 };
 
 const struct feature fleet_feature = {
 	.name = "fleet",
+	.about = "Agents and how they enrol.",
 	.routes = routes,
 	.agent_routes = agent_routes,
 	.woken = fleet_woken,

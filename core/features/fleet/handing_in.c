@@ -9,6 +9,13 @@
 
 #define PREFER_WAIT_MAX_S 30
 
+static const struct certctl_field state_fields[] = {
+	RESOURCE_SHOWN("job_id", CERTCTL_TEXT),
+	RESOURCE_SHOWN("state", CERTCTL_TEXT),
+	{ 0 },
+};
+const struct http_body fleet_state_body = { "JobState", state_fields };
+
 static int reply_state(struct http_reply *reply, unsigned status, const char *job_id, const char *state)
 {
 	certctl_buffer_puts(&reply->body, "{\"job_id\":");
@@ -54,6 +61,7 @@ static const struct certctl_field csr_fields[] = {
 		.flags = RESOURCE_TEXT_BLOCK),
 	{ 0 },
 };
+const struct http_body fleet_csr_body = { "JobCsr", csr_fields };
 
 int fleet_csr(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
@@ -98,6 +106,7 @@ static const struct certctl_field status_fields[] = {
 		.flags = RESOURCE_DOCUMENT),
 	{ 0 },
 };
+const struct http_body fleet_status_body = { "JobReport", status_fields };
 
 int fleet_status(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {

@@ -20,6 +20,7 @@ static const struct certctl_field heartbeat_fields[] = {
 		.help = "Its plugins with their tables; absent: as before."),
 	{ 0 },
 };
+const struct http_body fleet_heartbeat_body = { "Heartbeat", heartbeat_fields };
 
 int fleet_heartbeat(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {

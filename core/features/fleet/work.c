@@ -11,6 +11,19 @@
 #define HELD_MAX   64
 #define WAIT_MAX_S 55
 
+const struct certctl_field fleet_work_parameters[] = {
+	{ .name = "wait",
+		.type = CERTCTL_INTEGER,
+		.max = WAIT_MAX_S,
+		.help = "Seconds to wait when there is nothing." },
+	{ .name = "held",
+		.type = CERTCTL_TEXT,
+		.help = "Jobs at work, separated by commas: left out, their leases extended." },
+	{ 0 },
+};
+static const struct certctl_field work_fields[] = { RESOURCE_SHOWN("jobs", CERTCTL_LIST), { 0 } };
+const struct http_body fleet_work_body = { "Work", work_fields };
+
 /* What one transaction needs, and what it found. */
 struct handing_out {
 	TALLOC_CTX *mem;
@@ -73,15 +86,12 @@ static int hand_out(struct db *db, void *arg, struct certctl_error *err)
 
 int fleet_work(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const parameters[] = { "wait", "held", NULL };
 	struct handing_out work = { .mem = request,
 		.runner = talloc_asprintf(request, "agent/%s", request->actor),
 		.lease_s = core_of(request)->settings->jobs.lease_seconds };
 	int64_t wait_s = 0;
-	int rc = http_query_only(request, parameters, err);
+	int rc = read_wait(request, &wait_s, err);
 
-	if (rc == 0)
-		rc = read_wait(request, &wait_s, err);
 	if (rc == 0)
 		rc = read_held(request, &work.held, err);
 	if (rc == 0)

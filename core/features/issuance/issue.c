@@ -89,6 +89,8 @@ static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct c
 
 static const struct job_step steps[] = { { "issue", issue }, { 0 } };
 
-const struct feature issuance_feature = {
-	.name = "issuance", .routes = issuer_routes, .steps = steps, .timers = renewal_timers
-};
+const struct feature issuance_feature = { .name = "issuance",
+	.about = "Who issues, and renewals.",
+	.routes = issuer_routes,
+	.steps = steps,
+	.timers = renewal_timers };

@@ -2,6 +2,7 @@
 #include "issuers_http.h"
 #include "core/features/access/access.h"
 #include "core/features/issuance/issuance.sql.h"
+#include "core/features/jobs/jobs.h"
 #include "core/platform/resource/resource.h"
 #include "renewal.h"
 
@@ -15,8 +16,10 @@ static const struct certctl_field issuer_fields[] = {
 	RESOURCE_SHOWN("enabled", CERTCTL_BOOLEAN),
 	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
 	RESOURCE_SHOWN("updated_at", CERTCTL_TIME),
+	RESOURCE_SHOWN("chain", CERTCTL_TEXT), /* of one issuer, asked of its connector; no column has it */
 	{ 0 },
 };
+static const struct http_body issuer_body = { "Issuer", issuer_fields };
 
 /* The chain is the connector's to say; an issuer that cannot be asked now has none. */
 static void write_chain(struct http_request *request, struct certctl_buffer *out, const char *id)
@@ -52,9 +55,10 @@ static int get(struct http_request *request, struct http_reply *reply, struct ce
 	return http_reply_json(reply, 200);
 }
 
+static const char *const filters[] = { "type", NULL };
+
 static int list(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const filters[] = { "type", NULL };
 	static const struct resource_list issuers = {
 		.fields = issuer_fields, .query = &query_issuer_list, .filters = filters
 	};
@@ -63,8 +67,11 @@ static int list(struct http_request *request, struct http_reply *reply, struct c
 }
 
 const struct http_route issuer_routes[] = {
-	{ "GET", "/api/v1/issuers", PERMISSION_ISSUERS_READ, list },
-	{ "GET", "/api/v1/issuers/{id}", PERMISSION_ISSUERS_READ, get },
-	{ "POST", "/api/v1/certificates/{id}/renew", PERMISSION_CERTIFICATES_WRITE, renewal_demand },
+	{ "GET", "/api/v1/issuers", PERMISSION_ISSUERS_READ, list, .summary = "List issuers", .gives = &issuer_body,
+		.is_list = true, .filters = filters },
+	{ "GET", "/api/v1/issuers/{id}", PERMISSION_ISSUERS_READ, get, .summary = "Get an issuer with its chain",
+		.gives = &issuer_body },
+	{ "POST", "/api/v1/certificates/{id}/renew", PERMISSION_CERTIFICATES_WRITE, renewal_demand,
+		.summary = "Renew a certificate now", .gives = &jobs_body, .is_list = true, .status = 202 },
 	{ 0 },
 };

@@ -34,6 +34,8 @@ static const struct certctl_field job_fields[] = {
 	{ 0 },
 };
 
+const struct http_body jobs_body = { "Job", job_fields };
+
 int jobs_reply(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	struct certctl_error *err)
 {
@@ -62,9 +64,10 @@ static int get(struct http_request *request, struct http_reply *reply, struct ce
 	return jobs_reply(request, reply, 200, http_path(request, "id"), err);
 }
 
+static const char *const filters[] = { "type", "status", "certificate_id", "agent_id", NULL };
+
 static int list(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const filters[] = { "type", "status", "certificate_id", "agent_id", NULL };
 	static const struct resource_list jobs = {
 		.fields = job_fields, .query = &query_jobs_list, .filters = filters
 	};
@@ -73,9 +76,12 @@ static int list(struct http_request *request, struct http_reply *reply, struct c
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/api/v1/jobs", PERMISSION_JOBS_READ, list },
-	{ "GET", "/api/v1/jobs/{id}", PERMISSION_JOBS_READ, get },
+	{ "GET", "/api/v1/jobs", PERMISSION_JOBS_READ, list, .summary = "List jobs, newest first", .gives = &jobs_body,
+		.is_list = true, .filters = filters },
+	{ "GET", "/api/v1/jobs/{id}", PERMISSION_JOBS_READ, get, .summary = "Get a job", .gives = &jobs_body },
 	{ 0 },
 };
 
-const struct feature jobs_feature = { .name = "jobs", .routes = routes };
+const struct feature jobs_feature = {
+	.name = "jobs", .about = "What is being done, and how it ended.", .routes = routes
+};

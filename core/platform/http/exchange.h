@@ -50,6 +50,12 @@ struct exchange {
 
 struct exchange *exchange_of(struct http_request *request);
 
+/** INVALID when the query has a parameter that the route does not name. */
+int request_check_query(const struct http_request *request, struct certctl_error *err) CERTCTL_CHECKED;
+
+/** ETag on a reply 200; it becomes 304 when the client has this very text (RFC 9110, 8.8.3 and 13.1.2). */
+void reply_tag(struct exchange *exchange);
+
 /** Turn the error into the reply: application/problem+json (RFC 9457). */
 void reply_problem(struct exchange *exchange, int code, const struct certctl_error *err);
 

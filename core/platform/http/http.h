@@ -14,6 +14,7 @@
 #include <talloc.h>
 
 struct http_server;
+struct certctl_field;
 
 /* --- Request --------------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +113,28 @@ struct http_route {
 	http_handler_fn *run;
 	uint32_t flags;
 	size_t body_max; /* 0: 64 KiB */
+
+	/* What it takes and gives.  The description of the API is made of it; a query parameter that is not here is 400. */
+	const char *summary;           /* "List certificates"; every route has one */
+	const struct http_body *takes; /* the request's body; NULL: none */
+	const struct http_body *gives; /* the reply's, or what each row of its list is; NULL: none */
+	bool is_list;                  /* GET: a page of them, with `limit`, `cursor`, `fields`; else {"data": [...]} */
+	const char *const *filters;    /* query parameters that are texts, NULL-terminated */
+	const struct certctl_field *parameters; /* other query parameters */
+	const char *media;                      /* of a reply that is not a JSON object: "application/yaml" */
+	unsigned status;                        /* of success; 0: 200 */
+	unsigned also;                          /* another status it may have; 0: none */
+	const struct http_body *also_gives;     /* its body; NULL: none */
 };
+
+/** An object that travels: its rows, and what it is called in the description, "Certificate". */
+struct http_body {
+	const char *name;
+	const struct certctl_field *fields;
+};
+
+/** Does it show one thing?  Such a reply has an ETag, and If-None-Match is honoured. */
+bool http_route_is_single(const struct http_route *route);
 
 /* --- Server ---------------------------------------------------------------------------------------------------------- */
 

@@ -133,6 +133,16 @@ static void identify(struct exchange *exchange)
 		exchange->request.certificate_pem = talloc_strdup(exchange, connection->certificate_pem);
 }
 
+static int answer_options(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	(void)request, (void)err;
+	return http_reply_empty(reply, 204);
+}
+
+/* Of every path that has another one; Allow is on the reply already. */
+static const struct http_route options_route = { "OPTIONS", "", HTTP_PERMISSION_PUBLIC, answer_options, HTTP_INLINE,
+	.summary = "Ask for the methods" };
+
 static int find_route(struct exchange *exchange, struct certctl_error *err)
 {
 	struct http_request *request = &exchange->request;
@@ -142,9 +152,13 @@ static int find_route(struct exchange *exchange, struct certctl_error *err)
 		request->method = "GET";
 	int rc = router_find(exchange->listener->router, request, &allow, err);
 
-	if (allow) {
-		exchange->reply.status = 405;
+	if (allow)
 		http_reply_header(&exchange->reply, "Allow", allow);
+	if (allow && strcmp(request->method, "OPTIONS") == 0) {
+		request->route = &options_route;
+		rc = 0;
+	} else if (allow) {
+		exchange->reply.status = 405;
 	}
 	if (rc < 0)
 		return rc;

@@ -66,6 +66,14 @@ int router_new(TALLOC_CTX *mem, const struct http_route *const *tables, struct h
 	return 0;
 }
 
+/* What RFC 9110 has for every resource: HEAD where GET is, OPTIONS. */
+static char *add_general_methods(char *allow)
+{
+	bool has_get = strcmp(allow, "GET") == 0 || strncmp(allow, "GET, ", 5) == 0 || strstr(allow, ", GET");
+
+	return talloc_asprintf_append(allow, "%s, OPTIONS", has_get ? ", HEAD" : "");
+}
+
 /* Does the path fit the pattern?  Its variable parts go into request->path_values. */
 static bool match(const char *pattern, const char *path, struct http_request *request)
 {
@@ -107,7 +115,7 @@ int router_find(const struct http_router *router, struct http_request *request, 
 		allow = allow ? talloc_asprintf_append(allow, ", %s", route->method)
 			      : talloc_strdup(request, route->method);
 	}
-	*ret_allow = allow;
+	*ret_allow = allow ? add_general_methods(allow) : NULL;
 	return allow ? certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s is not allowed here", request->method)
 		     : certctl_fail(err, CERTCTL_E_NOT_FOUND, "there is nothing at this path");
 }

@@ -19,6 +19,8 @@ static int call_handler(struct exchange *exchange, struct certctl_error *err)
 
 	if (!(request->route->permission & HTTP_PERMISSION_PUBLIC) && !request->actor)
 		rc = exchange->listener->authenticate(request, &exchange->reply, err);
+	if (rc == 0)
+		rc = request_check_query(request, err);
 	return rc < 0 ? rc : request->route->run(request, &exchange->reply, err);
 }
 
@@ -29,6 +31,8 @@ int server_run(struct exchange *exchange)
 
 	if (rc == HTTP_DONE)
 		rc = certctl_buffer_finish(&exchange->reply.body, &err);
+	if (rc == HTTP_DONE && http_route_is_single(exchange->request.route))
+		reply_tag(exchange);
 	if (rc < 0) {
 		reply_problem(exchange, rc, &err);
 		if (exchange->reply.status >= 500)

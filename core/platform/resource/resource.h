@@ -50,6 +50,13 @@ int resource_reply(struct http_reply *reply, unsigned status, const struct certc
 	const struct db_result *rows, const char *kind, const char *id, struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
+ * The rows that `names` lists, "id,not_after": how `fields` of a list's query is obeyed. camelCase is taken too.
+ * INVALID: no such member is shown.
+ */
+int resource_select(TALLOC_CTX *mem, const struct certctl_field *fields, const char *names,
+	const struct certctl_field **ret, struct certctl_error *err) CERTCTL_CHECKED;
+
+/**
  * A list: `query` takes $1 limit int, $2 id of the last row before this page text, then the filters as text, null when not
  * given; its rows have an `id` and come in its order.
  */

@@ -108,13 +108,62 @@ static int read_cursor(struct http_request *request, const char **ret, struct ce
 	return 0;
 }
 
-static int check_parameters(struct http_request *request, const struct resource_list *list, struct certctl_error *err)
+/* Is `word` this name, as we write it or in camelCase? */
+static bool is_name(const char *name, const char *word, size_t len)
 {
-	const char *names[FILTERS_MAX + 3] = { "limit", "cursor" };
+	size_t at = 0;
 
-	for (size_t i = 0; list->filters && list->filters[i]; i++)
-		names[i + 2] = list->filters[i];
-	return http_query_only(request, names, err);
+	if (strlen(name) == len && strncmp(name, word, len) == 0)
+		return true;
+	for (; *name && at < len; name++, at++) {
+		char wanted = *name;
+
+		if (wanted == '_' && name[1] >= 'a' && name[1] <= 'z')
+			wanted = (char)(*++name - 'a' + 'A');
+		if (word[at] != wanted)
+			return false;
+	}
+	return !*name && at == len;
+}
+
+/* Mark the row that a word names. */
+static bool mark_field(const struct certctl_field *fields, bool *marks, const char *word, size_t len)
+{
+	for (size_t i = 0; fields[i].name; i++)
+		if (!(fields[i].flags & RESOURCE_WRITE_ONLY) && is_name(fields[i].name, word, len)) {
+			marks[i] = true;
+			return true;
+		}
+	return false;
+}
+
+int resource_select(TALLOC_CTX *mem, const struct certctl_field *fields, const char *names,
+	const struct certctl_field **ret, struct certctl_error *err)
+{
+	unsigned count = 0, kept = 0;
+
+	while (fields[count].name)
+		count++;
+	struct certctl_field *rows = talloc_zero_array(mem, struct certctl_field, count + 1);
+	bool *marks = talloc_zero_array(mem, bool, count + 1);
+
+	if (!rows || !marks)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	for (const char *word = names;; word++) {
+		size_t len = strcspn(word, ",");
+
+		if (!mark_field(fields, marks, word, len))
+			return certctl_fail(err, CERTCTL_E_INVALID, "fields: there is no member '%.*s'", (int)len,
+				word);
+		word += len;
+		if (!*word)
+			break;
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (marks[i])
+			rows[kept++] = fields[i];
+	*ret = rows;
+	return 0;
 }
 
 static int read_filters(struct http_request *request, const struct resource_list *list, struct db_value *ret_values,
@@ -156,7 +205,9 @@ int resource_reply_list(struct http_request *request, struct http_reply *reply, 
 	struct certctl_buffer *out = &reply->body;
 	struct db_result *rows = NULL;
 	int64_t limit = 0;
-	int rc = check_parameters(request, list, err);
+	const struct certctl_field *fields = list->fields;
+	const char *names = http_query(request, "fields");
+	int rc = names ? resource_select(request, fields, names, &fields, err) : 0;
 
 	if (rc == 0)
 		rc = read_limit(request, &limit, err);
@@ -169,7 +220,7 @@ int resource_reply_list(struct http_request *request, struct http_reply *reply, 
 	certctl_buffer_puts(out, "{\"data\":[");
 	for (size_t row = 0; row < count; row++) {
 		certctl_buffer_puts(out, row ? "," : "");
-		resource_write(out, list->fields, rows, row);
+		resource_write(out, fields, rows, row);
 	}
 	certctl_buffer_puts(out, "],\"next_cursor\":");
 	if (db_rows(rows) > count) {

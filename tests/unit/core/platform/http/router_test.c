@@ -67,7 +67,7 @@ static void another_method_says_which_are_allowed(void)
 	const char *allow = NULL;
 
 	ASSERT_FAILS(find("DELETE", "/things", request, &allow, &err), CERTCTL_E_UNSUPPORTED, "DELETE", err);
-	ASSERT_TEXT(allow, "GET, POST");
+	ASSERT_TEXT(allow, "GET, POST, HEAD, OPTIONS");
 }
 
 static void wrong_tables_are_refused(void)
