@@ -1,5 +1,16 @@
 /* Health, readiness, version.  Inline routes: they answer when everything else is stuck, so they ask nobody. */
 #include "system.h"
+#include "core/platform/resource/resource.h"
+#include "openapi.h"
+
+static const struct certctl_field health_fields[] = {
+	RESOURCE_SHOWN("status", CERTCTL_TEXT),
+	RESOURCE_SHOWN("database", CERTCTL_TEXT),
+	{ 0 },
+};
+static const struct http_body health_body = { "Health", health_fields };
+static const struct certctl_field version_fields[] = { RESOURCE_SHOWN("version", CERTCTL_TEXT), { 0 } };
+static const struct http_body version_body = { "ServerVersion", version_fields };
 
 static int health(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
@@ -23,11 +34,20 @@ static int version(struct http_request *request, struct http_reply *reply, struc
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/health", HTTP_PERMISSION_PUBLIC, health, HTTP_INLINE },
-	{ "GET", "/ready", HTTP_PERMISSION_PUBLIC, ready, HTTP_INLINE },
-	{ "GET", "/api/v1/version", HTTP_PERMISSION_PUBLIC, version, HTTP_INLINE },
+	{ "GET", "/health", HTTP_PERMISSION_PUBLIC, health, HTTP_INLINE, .summary = "Is the process alive",
+		.gives = &health_body },
+	{ "GET", "/ready", HTTP_PERMISSION_PUBLIC, ready, HTTP_INLINE, .summary = "Can it serve", .gives = &health_body,
+		.also = 503, .also_gives = &health_body },
+	{ "GET", "/api/v1/version", HTTP_PERMISSION_PUBLIC, version, HTTP_INLINE, .summary = "Get the server's version",
+		.gives = &version_body },
+	{ "GET", "/api/v1/openapi.json", HTTP_PERMISSION_PUBLIC, openapi_json,
+		.summary = "Get this description as JSON", .media = "application/json" },
+	{ "GET", "/api/v1/openapi.yaml", HTTP_PERMISSION_PUBLIC, openapi_yaml,
+		.summary = "Get this description as YAML", .media = "application/yaml" },
 	{ 0 },
 };
 
 /* Load balancers in front of either listener ask for them. */
-const struct feature system_feature = { .name = "system", .routes = routes, .agent_routes = routes };
+const struct feature system_feature = {
+	.name = "system", .about = "The server itself.", .routes = routes, .agent_routes = routes
+};
