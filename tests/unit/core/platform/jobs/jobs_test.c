@@ -324,6 +324,60 @@ static void a_job_of_a_dead_worker_is_taken_up(void)
 	talloc_free(jobs);
 }
 
+/* --- Timers ---------------------------------------------------------------------------------------------------------- */
+
+static void timers_run_at_once_and_until_nothing_is_left(void)
+{
+	static const struct db_query three = { .name = "three",
+		.sql = "WITH gone AS (DELETE FROM backlog WHERE n IN (SELECT n FROM backlog LIMIT 2) RETURNING n) "
+		       "SELECT count(*) AS done FROM gone" };
+	static const struct db_query bad = { .name = "bad", .sql = "SELECT 1 / (SELECT 0) AS done" };
+	static const struct job_timer timers[] = { { "broken", 3600, &bad }, { "three", 3600, &three }, { 0 } };
+	static const struct job_timer *const tables[] = { timers, NULL };
+	static const struct job_step *const no_steps[] = { NULL };
+	struct jobs_options options = { .db = test_database(),
+		.worker = "timers",
+		.threads = 1,
+		.steps = no_steps,
+		.timers = tables,
+		.runners = one_runner };
+	struct certctl_error err = { 0 };
+	struct jobs *jobs = NULL, *other = NULL;
+
+	empty();
+	test_sql("CREATE TABLE backlog AS SELECT n FROM generate_series(1, 7) AS n");
+	/* On two servers, and beside one that is broken. */
+	ASSERT_OK(jobs_start(NULL, &options, &jobs, &err), err);
+	ASSERT_OK(jobs_start(NULL, &options, &other, &err), err);
+	CU_ASSERT_TRUE(becomes("SELECT count(*) FROM backlog", "0"));
+	talloc_free(other);
+	talloc_free(jobs);
+	test_sql("DROP TABLE backlog");
+}
+
+static void a_timer_is_run_by_one_server_at_a_time(void)
+{
+	static const struct db_query begin = { .name = "begin", .sql = "BEGIN" },
+				     commit = { .name = "commit", .sql = "COMMIT" };
+	struct certctl_error err = { 0 };
+	struct db *left = NULL;
+	struct db_result *rows = NULL;
+
+	ASSERT_OK(db_acquire(test_database(), &left, &err), err);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_OK(db_run(left, NULL, i == 0 ? &begin : &commit, DB_NO_VALUES, NULL, &err), err);
+		if (i == 0)
+			ASSERT_OK(db_run(left, test_mem(), &query_timer_take, DB_VALUES(db_text("a.timer")), &rows,
+					  &err),
+				err);
+		ASSERT_OK(db_once(test_database(), test_mem(), &query_timer_take, DB_VALUES(db_text("a.timer")), &rows,
+				  &err),
+			err);
+		CU_ASSERT_EQUAL(db_get_boolean(rows, 0, "is_ours"), i == 1);
+	}
+	db_release(left);
+}
+
 /* --- Backoff --------------------------------------------------------------------------------------------------------- */
 
 static void backoff_grows_is_bounded_and_keeps_what_the_ca_said(void)
@@ -359,6 +413,8 @@ const struct test tests[] = {
 	TEST(every_change_of_state_is_in_the_trail_from_its_own_transaction),
 	TEST(the_engine_runs_what_is_due_once),
 	TEST(a_job_of_a_dead_worker_is_taken_up),
+	TEST(timers_run_at_once_and_until_nothing_is_left),
+	TEST(a_timer_is_run_by_one_server_at_a_time),
 	TEST(backoff_grows_is_bounded_and_keeps_what_the_ca_said),
 	{ 0 },
 };
