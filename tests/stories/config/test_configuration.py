@@ -285,10 +285,24 @@ log: {{ level: {values["level"]} }}
         self.start(CERTCTL_API_KEY=KEY, CERTCTL_CA_CERT_PATH=ca, CERTCTL_CA_KEY_PATH=ca_key)
         chain = self.api.get("/api/v1/issuers/iss-local")["chain"]
         self.assertEqual(fingerprint(chain), self.in_file(ca))
-        # Another value replaces the key; the former one is none any more.
+        self.stop_all()
+
+    def test_a_revoked_key_stays_revoked_until_it_is_another_one(self):
+        self.write("url", self.start_database())
+        self.make_certificate("tls", "server")
+        self.settings()
+        self.start(CERTCTL_API_KEY=KEY)
+        self.api.get("/api/v1/auth/check")
+        run([*self.psql, "-c", "UPDATE api_keys SET enabled = false", "certctl"])
         self.server.stop()
-        self.start(CERTCTL_API_KEY=KEY + "-second", CERTCTL_CA_CERT_PATH=ca, CERTCTL_CA_KEY_PATH=ca_key)
+        self.start(CERTCTL_API_KEY=KEY)
         self.api.ask("GET", "/api/v1/auth/check", expect=401)
+        self.server.stop()
+        self.start(CERTCTL_API_KEY=KEY + "-second")
+        self.api.ask("GET", "/api/v1/auth/check", expect=401)
+        Client(self.url, os.path.join(self.folder, "tls.pem"), KEY + "-second").get("/api/v1/auth/check")
+        events = run([*self.psql, "-c", "SELECT actor, resource_type FROM audit_events WHERE action = 'api_key_created'", "certctl"])
+        self.assertEqual(events.split(), ["environment|api_key"] * 2)
         self.stop_all()
 
 
