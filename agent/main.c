@@ -76,22 +76,6 @@ static const struct argp parser = { options, parse_option, "[run]\nenroll",
 	"and a token file is set, and then works until it is stopped.",
 	NULL, NULL, NULL };
 
-static int print_sample(void)
-{
-	TALLOC_CTX *mem = talloc_new(NULL);
-	struct certctl_buffer text;
-	struct certctl_error err;
-
-	certctl_buffer_init(&text, mem, 65536);
-	certctl_fields_sample(certctl_agent_fields, sizeof(struct certctl_field), 0, &text);
-	int rc = certctl_buffer_finish(&text, &err);
-
-	if (rc == 0)
-		fwrite(text.data, 1, text.len, stdout);
-	talloc_free(mem);
-	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* --- Signals ------------------------------------------------------------------------------------------------------- */
 
 static sigset_t stop_signals(void)
@@ -215,7 +199,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	if (arguments.is_sample)
-		return print_sample();
+		return certctl_settings_print_sample(certctl_agent_fields) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	prctl(PR_SET_DUMPABLE, 0); /* the identity's key is in memory */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	umask(0077);

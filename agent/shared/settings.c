@@ -3,6 +3,7 @@
 
 #include <certctl/log.h>
 #include <certctl/yaml.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,5 +101,20 @@ int certctl_settings_read(TALLOC_CTX *mem, const struct certctl_settings_source 
 	if (rc == 0)
 		rc = parse(mem, source, yaml, document, config, err);
 	talloc_free(yaml);
+	return rc;
+}
+
+int certctl_settings_print_sample(const struct certctl_field *fields)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct certctl_buffer text;
+
+	certctl_buffer_init(&text, mem, 65536);
+	certctl_fields_sample(fields, sizeof(*fields), 0, &text);
+	int rc = certctl_buffer_finish(&text, NULL);
+
+	if (rc == 0 && (fwrite(text.data, 1, text.len, stdout) < text.len || fflush(stdout) != 0))
+		rc = CERTCTL_E_IO;
+	talloc_free(mem);
 	return rc;
 }

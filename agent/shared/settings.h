@@ -15,6 +15,9 @@ struct certctl_settings_source {
 int certctl_settings_read(TALLOC_CTX *mem, const struct certctl_settings_source *source, void *config,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Every setting with its meaning and default, as YAML on standard output. */
+int certctl_settings_print_sample(const struct certctl_field *fields) CERTCTL_CHECKED;
+
 /** Log settings that both programs have, as rows and as what certctl_log_setup() takes. */
 extern const struct certctl_choice certctl_settings_log_levels[];
 extern const struct certctl_choice certctl_settings_log_formats[];

@@ -60,22 +60,6 @@ static const struct argp parser = { options, parse_option, NULL,
 	"It talks to certctl-agent over a Unix socket and to nobody else.",
 	NULL, NULL, NULL };
 
-static int print_sample(void)
-{
-	TALLOC_CTX *mem = talloc_new(NULL);
-	struct certctl_buffer text;
-	struct certctl_error err;
-
-	certctl_buffer_init(&text, mem, 65536);
-	certctl_fields_sample(certctl_worker_fields, sizeof(struct certctl_field), 0, &text);
-	int rc = certctl_buffer_finish(&text, &err);
-
-	if (rc == 0)
-		fwrite(text.data, 1, text.len, stdout);
-	talloc_free(mem);
-	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /* Keys must not end in a core file, nor be readable through /proc or ptrace. */
 static void keep_memory_private(void)
 {
@@ -133,7 +117,7 @@ int main(int argc, char **argv)
 
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	if (arguments.is_sample)
-		return print_sample();
+		return certctl_settings_print_sample(certctl_worker_fields) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	keep_memory_private();
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct certctl_settings_source source = { .file = arguments.config ? arguments.config : DEFAULT_CONFIG,

@@ -6,41 +6,10 @@
 #include <certctl/log.h>
 #include <certctl/name.h>
 #include <certctl/yaml.h>
-#include <errno.h>
 #include <string.h>
 
-/* The sanitizers bring an allocator of their own, which cannot be replaced. */
 #ifndef CERTCTL_SANITIZERS
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-static _Thread_local int64_t allowed = INT64_MAX;
-
-static bool may_allocate(void)
-{
-	if (allowed-- > 0)
-		return true;
-	allowed = 0;
-	errno = ENOMEM;
-	return false;
-}
-
-/* Replaces the C library's for this program and every library in it. */
-CERTCTL_API void *malloc(size_t size)
-{
-	return may_allocate() ? __libc_malloc(size) : NULL;
-}
-
-CERTCTL_API void *calloc(size_t count, size_t size)
-{
-	return may_allocate() ? __libc_calloc(count, size) : NULL;
-}
-
-CERTCTL_API void *realloc(void *old, size_t size)
-{
-	return may_allocate() ? __libc_realloc(old, size) : NULL;
-}
+#include "allocation.h"
 
 static const char document[] =
 	"{\"name\":\"corp\",\"url\":\"https://ca.example.com/x\",\"host\":\"[::1]:443\",\"mail\":\"a@b\xc3\xbc.de\",\"token\":\"base64:AP8=\","

@@ -5,43 +5,12 @@
 #include "test.h"
 
 #include <certctl/certificate.h>
-#include <errno.h>
 #include <string.h>
 
-/* The sanitizers bring an allocator of their own, which cannot be replaced. */
 #ifndef CERTCTL_SANITIZERS
+#include "allocation.h"
+
 #define NOW INT64_C(1800000000)
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-static _Thread_local int64_t allowed = INT64_MAX;
-
-static bool may_allocate(void)
-{
-	if (allowed-- > 0)
-		return true;
-	allowed = 0;
-	errno = ENOMEM;
-	return false;
-}
-
-/* Replaces the C library's for this program and every library in it. */
-CERTCTL_API void *malloc(size_t size)
-{
-	return may_allocate() ? __libc_malloc(size) : NULL;
-}
-
-CERTCTL_API void *calloc(size_t count, size_t size)
-{
-	return may_allocate() ? __libc_calloc(count, size) : NULL;
-}
-
-CERTCTL_API void *realloc(void *old, size_t size)
-{
-	return may_allocate() ? __libc_realloc(old, size) : NULL;
-}
 
 static const struct certctl_name www = { CERTCTL_NAME_DNS, "www.example.com" }, v6 = { CERTCTL_NAME_IP, "2001:db8::7" };
 static const struct certctl_name *const names[] = { &www, &v6, NULL };
