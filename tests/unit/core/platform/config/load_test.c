@@ -42,6 +42,23 @@ static void later_places_win(void)
 	}
 }
 
+static void defaults_are_complete(void)
+{
+	struct test_reading reading;
+
+	reading_init(&reading);
+	ASSERT_OK(reading_load(&reading), reading.err);
+	const struct settings *settings = settings_of(reading.loaded);
+
+	ASSERT_TEXT(settings->state_dir, "/var/lib/certctl");
+	ASSERT_TEXT(settings->http.listen, "0.0.0.0:8443");
+	ASSERT_TEXT(settings->connectors.directory, "/var/lib/certctl/connectors.d");
+	CU_ASSERT_PTR_NULL(settings->database.url.data);
+	CU_ASSERT_PTR_NOT_NULL(settings->plugins.host_program);
+	CU_ASSERT_EQUAL(settings->plugins.dirs.count, 1);
+	CU_ASSERT_EQUAL(settings->log.level, CERTCTL_LOG_INFO);
+}
+
 static void built_in_values_are_below_everything(void)
 {
 	static const struct settings_value built_in[] = { { "certctld dev", "http.listen", "127.0.0.1:1" },
@@ -340,6 +357,7 @@ static void no_secret_is_in_a_problem(void)
 
 const struct test tests[] = {
 	TEST(later_places_win),
+	TEST(defaults_are_complete),
 	TEST(built_in_values_are_below_everything),
 	TEST(drop_ins_are_read_in_the_order_of_their_names),
 	TEST(a_null_section_puts_its_defaults_back),
