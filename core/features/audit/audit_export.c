@@ -195,17 +195,13 @@ static int read_proof(const struct http_request *request, const struct export *e
 
 int audit_export(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	const char *names[AUDIT_FILTERS + 3] = { "format", "proof" };
 	struct export *export = talloc_zero(request, struct export);
 	bool has_proof = false;
 
 	if (!export)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	memcpy(names + 2, audit_filters, AUDIT_FILTERS * sizeof(*names));
-	int rc = http_query_only(request, names, err);
+	int rc = read_format(request, &export->format, err);
 
-	if (rc == 0)
-		rc = read_format(request, &export->format, err);
 	if (rc == 0)
 		rc = read_filters(request, export, err);
 	if (rc == 0)

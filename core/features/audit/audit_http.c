@@ -105,13 +105,10 @@ static int list(struct http_request *request, struct http_reply *reply, struct c
 
 static int get(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const char *const none[] = { NULL };
 	const char *id = http_path(request, "id");
 	struct db_result *rows = NULL;
-	int rc = http_query_only(request, none, err);
+	int rc = db_once(core_of(request)->db, request, &query_audit_get, DB_VALUES(db_text(id)), &rows, err);
 
-	if (rc == 0)
-		rc = db_once(core_of(request)->db, request, &query_audit_get, DB_VALUES(db_text(id)), &rows, err);
 	return rc < 0 ? rc : resource_reply(reply, 200, audit_event_fields, rows, "event", id, err);
 }
 

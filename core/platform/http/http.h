@@ -52,9 +52,6 @@ const char *http_path(const struct http_request *request, const char *name);
 /** A query parameter, a header (case does not matter); NULL: absent. */
 const char *http_query(const struct http_request *request, const char *name);
 const char *http_header(const struct http_request *request, const char *name);
-/** INVALID when the query has a parameter that is not among `names` (NULL-terminated): nothing is ignored. */
-int http_query_only(const struct http_request *request, const char *const *names,
-	struct certctl_error *err) CERTCTL_CHECKED;
 
 /* --- Reply ----------------------------------------------------------------------------------------------------------- */
 

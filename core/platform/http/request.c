@@ -34,20 +34,6 @@ const char *http_header(const struct http_request *request, const char *name)
 	return NULL;
 }
 
-int http_query_only(const struct http_request *request, const char *const *names, struct certctl_error *err)
-{
-	for (size_t i = 0; i < request->query_count; i++) {
-		size_t n = 0;
-
-		while (names[n] && strcmp(names[n], request->query[i].name) != 0)
-			n++;
-		if (!names[n])
-			return certctl_fail(err, CERTCTL_E_INVALID, "%s: unknown query parameter",
-				request->query[i].name);
-	}
-	return 0;
-}
-
 void http_reply_header(struct http_reply *reply, const char *name, const char *value)
 {
 	certctl_assert(reply->header_count < CERTCTL_COUNT(reply->headers));
