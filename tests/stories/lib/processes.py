@@ -5,6 +5,10 @@ import subprocess
 import time
 
 
+# A story that is killed itself, by the time limit of the test run, must not leave its programs behind.
+END_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
+
+
 class Process:
     """One program.  Its output goes to `log`; kill() and stop() touch this process and no other."""
 
@@ -13,7 +17,7 @@ class Process:
         self.argv = [str(word) for word in argv]
         self.log = log
         self._out = open(log, "ab")
-        self._child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._out,
+        self._child = subprocess.Popen(END_WITH_US + self.argv, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._out,
                                        env=env, cwd=cwd or os.path.dirname(log), start_new_session=True)
 
     @property
