@@ -200,8 +200,8 @@ static const char *const refused[] = {
 	"UPDATE audit_links SET reason = 'x'",
 	"DELETE FROM audit_epochs",
 	"UPDATE audit_epochs SET first_seq = 9",
-	"INSERT INTO audit_events (txid, action, actor, actor_type, resource_type, resource_id) "
-	"VALUES ('3', 'a', 'b', 'c', 'd', 'e')",
+	("INSERT INTO audit_events (txid, action, actor, actor_type, resource_type, resource_id) "
+	 "VALUES ('3', 'a', 'b', 'c', 'd', 'e')"),
 };
 
 static void the_application_may_only_add(void)
