@@ -23,6 +23,8 @@ static const struct certctl_field demand_fields[] = {
 	{ 0 },
 };
 
+const struct http_body deployment_demand_body = { "DeploymentDemand", demand_fields };
+
 /* What one transaction needs, and what it found out. */
 struct asking {
 	struct http_request *request;

@@ -4,6 +4,9 @@
 
 #include "core/platform/http/http.h"
 
+/** What it takes: target_ids, version_id. */
+extern const struct http_body deployment_demand_body;
+
 /** POST /api/v1/certificates/{id}/deploy */
 int deployment_demand(struct http_request *request, struct http_reply *reply,
 	struct certctl_error *err) CERTCTL_CHECKED;
