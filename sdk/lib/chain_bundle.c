@@ -4,14 +4,26 @@
 
 #include <string.h>
 
+/* A certificate that begins later than this is a mistake, not a clock. */
+#define CLOCK_SKEW_MAX_S 86400
+
 static int check_dates(const struct certctl_certificate *certificate, const char *what, int64_t now_unix_s,
 	struct certctl_error *err)
 {
 	char when[CERTCTL_TIME_TEXT];
 
-	if (now_unix_s < certificate->not_before_unix_s)
-		return certctl_fail(err, CERTCTL_E_INVALID, "%s: not valid before %s", what,
+	if (now_unix_s < certificate->not_before_unix_s) {
+		int64_t wait_s = certificate->not_before_unix_s - now_unix_s;
+
+		certctl_fail(err, CERTCTL_E_INVALID, "%s: not valid before %s", what,
 			certctl_time_format(certificate->not_before_unix_s, when));
+		/* A clock a little behind the CA's must not cost the deployment: it becomes valid by waiting. */
+		if (err && wait_s <= CLOCK_SKEW_MAX_S) {
+			err->retryable = true;
+			err->retry_after_s = (int32_t)wait_s;
+		}
+		return CERTCTL_E_INVALID;
+	}
 	if (now_unix_s > certificate->not_after_unix_s)
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: expired at %s", what,
 			certctl_time_format(certificate->not_after_unix_s, when));

@@ -142,7 +142,10 @@ CERTCTL_API bool certctl_key_matches(const struct certctl_key *key, const struct
 CERTCTL_API bool certctl_certificate_has_names(const struct certctl_certificate *certificate,
 	const struct certctl_name *const *names);
 
-/** Do key, leaf, chain and names belong together and is the leaf within its dates?  The message says which part does not. */
+/**
+ * Do key, leaf, chain and names belong together and is the leaf within its dates?  The message says which part does not.  A
+ * certificate that begins within a day is retryable, after the seconds until then: clocks differ.
+ */
 CERTCTL_API int certctl_bundle_check(const struct certctl_key *key, const struct certctl_certificate *leaf,
 	struct certctl_certificate *const *chain, size_t chain_count, const struct certctl_name *const *names,
 	int64_t now_unix_s, struct certctl_error *err) CERTCTL_CHECKED;

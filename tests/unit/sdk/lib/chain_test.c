@@ -146,8 +146,13 @@ static void a_bundle_says_which_part_does_not_belong(void)
 		"chain: certificate 1", err);
 	ASSERT_FAILS(certctl_bundle_check(all.leaf.key, leaf, chain, 2, wrong, NOW, &err), CERTCTL_E_INVALID,
 		"does not name other.test", err);
-	ASSERT_FAILS(certctl_bundle_check(all.leaf.key, leaf, chain, 2, names, NOW - 2 * DAY, &err), CERTCTL_E_INVALID,
+	ASSERT_FAILS(certctl_bundle_check(all.leaf.key, leaf, chain, 2, names, NOW - 3 * DAY, &err), CERTCTL_E_INVALID,
 		"certificate: not valid before", err);
+	CU_ASSERT_FALSE(err.retryable);
+	ASSERT_FAILS(certctl_bundle_check(all.leaf.key, leaf, chain, 2, names, leaf->not_before_unix_s - 7, &err),
+		CERTCTL_E_INVALID, "certificate: not valid before", err);
+	CU_ASSERT_TRUE(err.retryable);
+	CU_ASSERT_EQUAL(err.retry_after_s, 7);
 	ASSERT_FAILS(certctl_bundle_check(all.leaf.key, leaf, chain, 2, names, NOW + 91 * DAY, &err), CERTCTL_E_INVALID,
 		"certificate: expired at", err);
 }
