@@ -13,7 +13,7 @@ from lib import tls
 from lib.client import Client
 from lib.fleet import ControlPlane, Host
 from lib.nginx import Nginx
-from lib.processes import eventually
+from lib.processes import Process, eventually
 from lib.watch import Watch
 
 FOLDER = os.environ.get("CERTCTL_DEMO_DIR", os.path.join("/tmp", f"certctl-demo-{os.getuid()}"))
@@ -158,6 +158,7 @@ def write_root(api):
 
 def start():
     begin()
+    Process.ends_with_us = False
     say("1. A control plane with its private PostgreSQL starts.")
     control = ControlPlane(FOLDER)
     processes = [control.start()]

@@ -12,12 +12,14 @@ END_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 class Process:
     """One program.  Its output goes to `log`; kill() and stop() touch this process and no other."""
 
+    ends_with_us = True  # the demo leaves its programs running
+
     def __init__(self, name, argv, log, env=None, cwd=None):
         self.name = name
         self.argv = [str(word) for word in argv]
         self.log = log
         self._out = open(log, "ab")
-        self._child = subprocess.Popen(END_WITH_US + self.argv, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._out,
+        self._child = subprocess.Popen((END_WITH_US if self.ends_with_us else []) + self.argv, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._out,
                                        env=env, cwd=cwd or os.path.dirname(log), start_new_session=True)
 
     @property
