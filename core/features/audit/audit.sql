@@ -3,9 +3,11 @@ INSERT INTO audit_events (action, actor, actor_type, source_ip, request_id, reso
 VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, '{}'));
 
 -- name: audit_calls_record  $1 calls jsonb
-INSERT INTO audit_events (action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details)
-SELECT 'api_call', actor, actor_type, source_ip, request_id, 'api', resource_id, details
-FROM jsonb_to_recordset($1) AS call (actor text, actor_type text, source_ip text, request_id text, resource_id text, details jsonb);
+INSERT INTO audit_events (id, "timestamp", action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details)
+SELECT id, to_timestamp(ms / 1000.0), 'api_call', actor, actor_type, source_ip, request_id, 'api', resource_id, details
+FROM jsonb_to_recordset($1) AS call (id text, ms bigint, actor text, actor_type text, source_ip text, request_id text,
+	resource_id text, details jsonb)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: audit_calls_counted  $1 without_work bigint, $2 dropped bigint
 INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)

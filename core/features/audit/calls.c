@@ -16,6 +16,7 @@
 #define UNHELD_MAX      10000 /* refused calls that wait to be written; more are dropped, and that is said */
 #define RESOURCE_ID_MAX 200   /* an index has room for that much */
 #define COUNTED_MS      3600000
+#define PAUSE_MS        200 /* after a failure */
 #define GROUP_BYTES_MAX (64 << 20)
 
 struct call {
@@ -32,7 +33,8 @@ struct audit_calls {
 	pthread_cond_t changed;
 	struct call *first, **end;
 	unsigned unheld;
-	bool must_stop, is_running;
+	atomic_bool must_stop;
+	bool is_running;
 	pthread_t thread;
 	atomic_llong quiet, dropped;
 	int64_t counted_ms;
@@ -47,6 +49,21 @@ static void put_text(struct certctl_buffer *row, const char *name, const char *t
 		certctl_buffer_json_string(row, text, strnlen(text, max));
 	else
 		certctl_buffer_puts(row, "null");
+}
+
+/* Its id and time are given here, not by the database: a group whose outcome is unknown is written again, and is there once. */
+static void put_id(struct certctl_buffer *row)
+{
+	struct timespec now;
+	unsigned char random[6] = { 0 };
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	long long ms = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+
+	if (certctl_random(random, sizeof(random), NULL) < 0)
+		row->failed = CERTCTL_E_IO;
+	certctl_buffer_printf(row, "\"id\":\"ae-%012llx%02x%02x%02x%02x%02x%02x\",\"ms\":%lld,", ms, random[0],
+		random[1], random[2], random[3], random[4], random[5], ms);
 }
 
 static void put_details(struct certctl_buffer *row, const struct http_request *request, const struct http_reply *reply)
@@ -75,6 +92,7 @@ static struct call *make_call(const struct http_request *request, const struct h
 		return NULL;
 	certctl_buffer_init(&call->row, call, 1 << 20);
 	certctl_buffer_puts(&call->row, "{");
+	put_id(&call->row);
 	put_text(&call->row, "actor", request->actor ? request->actor : "anonymous", SIZE_MAX);
 	certctl_buffer_puts(&call->row, ",");
 	put_text(&call->row, "actor_type", request->actor_type ? request->actor_type : "anonymous", SIZE_MAX);
@@ -184,18 +202,39 @@ static int write_group(struct audit_calls *calls, TALLOC_CTX *mem, const struct 
 		      : db_once(calls->db, NULL, &query_audit_calls_record, DB_VALUES(db_text(rows.data)), NULL, err);
 }
 
-/*
- * Nothing is shown that is not recorded.  A change has its own event from its own transaction: saying that it failed would
- * be wrong.
- */
-static void let_go(struct call *group, const struct certctl_error *failure)
+static void put_back(struct audit_calls *calls, struct call *call)
 {
+	pthread_mutex_lock(&calls->lock);
+	call->next = calls->first;
+	if (!calls->first)
+		calls->end = &call->next;
+	calls->first = call;
+	calls->unheld++;
+	pthread_mutex_unlock(&calls->lock);
+}
+
+/*
+ * Nothing is shown that is not recorded: a read gets the failure.  A change has its own event from its own transaction, so
+ * saying that it failed would be wrong: it is answered, and its call written as soon as that is possible.
+ */
+static void let_go(struct audit_calls *calls, struct call *group, const struct certctl_error *failure)
+{
+	bool may_repeat = failure && failure->retryable && !calls->must_stop;
+
 	while (group) {
 		struct call *call = group;
+		bool is_kept = may_repeat && !(call->held && call->is_read);
 
 		group = call->next;
 		if (call->held)
 			http_finish(call->held, call->is_read ? failure : NULL);
+		call->held = NULL;
+		if (is_kept) {
+			put_back(calls, call);
+			continue;
+		}
+		if (failure)
+			atomic_fetch_add(&calls->dropped, 1);
 		talloc_free(call);
 	}
 }
@@ -218,6 +257,7 @@ static void write_counts(struct audit_calls *calls)
 static void *run(void *arg)
 {
 	struct audit_calls *calls = arg;
+	static const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	bool is_over = false;
 
 	while (!is_over) {
@@ -229,7 +269,9 @@ static void *run(void *arg)
 		if (rc < 0)
 			certctl_log_error(CERTCTL_LOG_ERROR, "audit.not_recorded", &err, NULL);
 		talloc_free(mem);
-		let_go(group, rc < 0 ? &err : NULL);
+		let_go(calls, group, rc < 0 ? &err : NULL);
+		if (rc < 0)
+			nanosleep(&pause, NULL);
 		if (is_over || certctl_monotonic_ms() >= calls->counted_ms)
 			write_counts(calls);
 	}
