@@ -125,7 +125,8 @@ class Host:
         argv = [self._agent_program(), "--config", os.path.join(self.folder, "agent.yaml")]
         if self._is_root:
             # A change of user would let the process outlive us.
-            argv = ["setpriv", "--pdeathsig", "TERM", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all",
+            ending = ["--pdeathsig", "TERM"] if Process.ends_with_us else []
+            argv = ["setpriv", *ending, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all",
                     f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}", "--clear-groups"] + argv
         self.agent = Process("certctl-agent", argv, os.path.join(self.folder, "agent.log"))
         return self.agent
