@@ -185,7 +185,7 @@ int plugin_load(const char *path, struct plugin *ret, struct certctl_error *err)
 {
 	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
 	struct plugin plugin = { .file = talloc_strdup(NULL, file) }; /* for as long as the plugin: for ever */
-	certctl_plugin_fn *describe;
+	certctl_plugin_fn *describe = NULL;
 	int rc = open_file(path, file, &describe, err);
 
 	if (rc < 0)
