@@ -15,14 +15,15 @@ static const struct command {
 } commands[] = {
 	{ "describe", "j", 1, describe_plugin },
 	{ "check", "tcp", 1, check_plugin },
-	{ "run", "ca", 2, run_operation },
+	{ "run", "cap", 2, run_operation },
 };
 #define OPTIONS_OF_ALL "dHTv"
 
 static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "describe: print JSON, with the JSON Schema of the options", 0 },
 	{ "config", 'c', "FILE", 0, "check, run: an instance to operate, see certctl-plugin(1)", 0 },
-	{ "peer", 'p', "COMMAND", 0, "check: start this as the other side, instead of the peer that FILE names", 0 },
+	{ "peer", 'p', "COMMAND", 0, "check, run: start this as the other side, instead of the peer that FILE names",
+		0 },
 	{ "tap", 't', NULL, 0, "check: print TAP, for test harnesses", 0 },
 	{ "argument", 'a', "JSON", 0, "run: the operation's argument; @FILE reads it from there", 0 },
 	{ "timeout", 'T', "SECONDS", 0, "How long one operation may take (30)", 0 },

@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unittest
@@ -51,7 +52,7 @@ class Deliveries(Story):
         receiver = self.keep(Process("receiver", [sys.executable, RECEIVER, self.folder, secret("a")], log))
         self.address = eventually("the receiver listens", lambda: re.fullmatch(r"(localhost:\d+)\n", receiver.output()))[1]
 
-    def operate(self, operation, argument=None, **options):
+    def operate(self, operation, argument=None, peer=None, **options):
         """The reply, or the error; in neither is ever a secret."""
         config = os.path.join(self.folder, "config.yaml")
         with open(config, "w", encoding="utf-8") as file:
@@ -59,6 +60,8 @@ class Deliveries(Story):
         argv = [os.path.join(BUILD, "bin/certctl-plugin"), "run", "--config", config]
         if argument:
             argv += ["--argument", json.dumps(argument)]
+        if peer:
+            argv += ["--peer", shlex.join(peer)]
         done = subprocess.run(argv + [PLUGIN, operation], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=60, check=False)
         for hidden in ["token-of-the-gateway", "/hooks"] + [text for letter in "abc" for text in
@@ -68,6 +71,12 @@ class Deliveries(Story):
             return json.loads(done.stdout)
         self.assertEqual(done.returncode, 1, done.stderr)
         return json.loads(done.stderr)
+
+    def test_the_other_side_may_be_named_on_the_command_line(self):
+        folder = os.path.join(self.folder, "peer")
+        os.mkdir(folder)
+        self.operate("test", peer=[sys.executable, RECEIVER, folder, secret("a")], url="https://${peer}/hooks",
+                     ca_file=os.path.join(folder, "ca.crt"))
 
     def send(self, item=None, **options):
         argument = {"message": self.message}
