@@ -25,6 +25,18 @@ struct other_end {
 	pthread_t thread;
 };
 
+/* The request is taken first: closing with it unread would reset the connection and lose what was said. */
+static void answer_raw(int fd, const char *raw, size_t len)
+{
+	struct certctl_link_request request = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(certctl_link_receive(fd, certctl_monotonic_ms() + 10000, &request, &err), err);
+	json_decref(request.frame);
+	if (write(fd, raw, len) < 0)
+		perror("write");
+}
+
 static void answer(int fd)
 {
 	struct certctl_link_request request = { 0 };
@@ -49,9 +61,9 @@ static void *serve_one(void *arg)
 	do
 		fd = accept(end->listen_fd, NULL, NULL);
 	while (fd < 0); /* the listener does not block */
-	if (end->raw && write(fd, end->raw, end->raw_len) < 0)
-		perror("write");
-	if (!end->raw)
+	if (end->raw)
+		answer_raw(fd, end->raw, end->raw_len);
+	else
 		answer(fd);
 	close(fd);
 	return NULL;
