@@ -12,17 +12,21 @@
 
 #define READ_ALL                                                                                                       \
 	(PERMISSION_CERTIFICATES_READ | PERMISSION_TARGETS_READ | PERMISSION_AGENTS_READ | PERMISSION_JOBS_READ |      \
-		PERMISSION_ISSUERS_READ)
+		PERMISSION_ISSUERS_READ | PERMISSION_NOTIFIERS_READ | PERMISSION_ORGANIZATION_READ |                   \
+		PERMISSION_POLICIES_READ | PERMISSION_SYSTEM_READ)
+#define OPERATE                                                                                                        \
+	(PERMISSION_CERTIFICATES_WRITE | PERMISSION_CERTIFICATES_RENEW | PERMISSION_CERTIFICATES_DEPLOY |              \
+		PERMISSION_TARGETS_WRITE | PERMISSION_JOBS_WRITE | PERMISSION_JOBS_APPROVE |                           \
+		PERMISSION_ORGANIZATION_WRITE)
 
 static const struct {
 	const char *name;
 	uint64_t permissions;
 } roles[] = {
-	{ "admin", READ_ALL | PERMISSION_AUDIT_READ | PERMISSION_CERTIFICATES_WRITE | PERMISSION_TARGETS_WRITE |
-			   PERMISSION_AGENTS_WRITE },
-	{ "operator", READ_ALL | PERMISSION_CERTIFICATES_WRITE | PERMISSION_TARGETS_WRITE },
+	{ "admin", UINT64_MAX & ~(HTTP_PERMISSION_PUBLIC | HTTP_PERMISSION_AGENT) },
+	{ "operator", READ_ALL | OPERATE },
 	{ "viewer", READ_ALL },
-	{ "auditor", READ_ALL | PERMISSION_AUDIT_READ },
+	{ "auditor", READ_ALL | PERMISSION_AUDIT_READ | PERMISSION_KEYS_READ },
 };
 
 static uint64_t permissions_of(const char *role)

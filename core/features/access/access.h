@@ -10,15 +10,29 @@
 #include <certctl/secret.h>
 
 /** Bits from 2 on: see http.h. A route names one of them. */
-#define PERMISSION_CERTIFICATES_READ  (UINT64_C(1) << 2)
-#define PERMISSION_CERTIFICATES_WRITE (UINT64_C(1) << 3)
-#define PERMISSION_TARGETS_READ       (UINT64_C(1) << 4)
-#define PERMISSION_TARGETS_WRITE      (UINT64_C(1) << 5)
-#define PERMISSION_AGENTS_READ        (UINT64_C(1) << 6)
-#define PERMISSION_AGENTS_WRITE       (UINT64_C(1) << 7)
-#define PERMISSION_JOBS_READ          (UINT64_C(1) << 8)
-#define PERMISSION_ISSUERS_READ       (UINT64_C(1) << 9)
-#define PERMISSION_AUDIT_READ         (UINT64_C(1) << 10)
+#define PERMISSION_CERTIFICATES_READ   (UINT64_C(1) << 2)
+#define PERMISSION_CERTIFICATES_WRITE  (UINT64_C(1) << 3)
+#define PERMISSION_CERTIFICATES_RENEW  (UINT64_C(1) << 4)
+#define PERMISSION_CERTIFICATES_DEPLOY (UINT64_C(1) << 5)
+#define PERMISSION_TARGETS_READ        (UINT64_C(1) << 6)
+#define PERMISSION_TARGETS_WRITE       (UINT64_C(1) << 7)
+#define PERMISSION_AGENTS_READ         (UINT64_C(1) << 8)
+#define PERMISSION_AGENTS_WRITE        (UINT64_C(1) << 9)
+#define PERMISSION_JOBS_READ           (UINT64_C(1) << 10)
+#define PERMISSION_JOBS_WRITE          (UINT64_C(1) << 11) /* cancel, retry */
+#define PERMISSION_JOBS_APPROVE        (UINT64_C(1) << 12)
+#define PERMISSION_ISSUERS_READ        (UINT64_C(1) << 13)
+#define PERMISSION_ISSUERS_WRITE       (UINT64_C(1) << 14)
+#define PERMISSION_NOTIFIERS_READ      (UINT64_C(1) << 15)
+#define PERMISSION_NOTIFIERS_WRITE     (UINT64_C(1) << 16)
+#define PERMISSION_ORGANIZATION_READ   (UINT64_C(1) << 17) /* teams and owners */
+#define PERMISSION_ORGANIZATION_WRITE  (UINT64_C(1) << 18)
+#define PERMISSION_POLICIES_READ       (UINT64_C(1) << 19) /* profiles and renewal policies */
+#define PERMISSION_POLICIES_WRITE      (UINT64_C(1) << 20)
+#define PERMISSION_AUDIT_READ          (UINT64_C(1) << 21)
+#define PERMISSION_KEYS_READ           (UINT64_C(1) << 22) /* API keys */
+#define PERMISSION_KEYS_WRITE          (UINT64_C(1) << 23)
+#define PERMISSION_SYSTEM_READ         (UINT64_C(1) << 24) /* metrics, doctor, plugins */
 
 /** Of the operators' listener: `Authorization: Bearer sk-...`. 401 without a valid key, 403 without the permission. */
 int access_authenticate(struct http_request *request, struct http_reply *reply,

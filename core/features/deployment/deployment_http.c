@@ -133,7 +133,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, list_deployments,
 		.summary = "List a certificate's deployments, newest first", .gives = &deployment_body,
 		.is_list = true },
-	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_TARGETS_WRITE, deployment_demand,
+	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_CERTIFICATES_DEPLOY, deployment_demand,
 		.summary = "Deploy a certificate now, or roll back to an earlier version",
 		.takes = &deployment_demand_body, .gives = &jobs_body, .is_list = true, .status = 202 },
 	{ 0 },

@@ -71,7 +71,7 @@ const struct http_route issuer_routes[] = {
 		.is_list = true, .filters = filters },
 	{ "GET", "/api/v1/issuers/{id}", PERMISSION_ISSUERS_READ, get, .summary = "Get an issuer with its chain",
 		.gives = &issuer_body },
-	{ "POST", "/api/v1/certificates/{id}/renew", PERMISSION_CERTIFICATES_WRITE, renewal_demand,
+	{ "POST", "/api/v1/certificates/{id}/renew", PERMISSION_CERTIFICATES_RENEW, renewal_demand,
 		.summary = "Renew a certificate now", .gives = &jobs_body, .is_list = true, .status = 202 },
 	{ 0 },
 };

@@ -41,6 +41,7 @@ struct http_request {
 	const char *actor;      /* "admin", "agent-web1" */
 	const char *actor_type; /* "api_key", "agent", "anonymous" */
 	uint64_t permissions;   /* bits of the caller's permissions */
+	const char *scope;      /* JSON for in_scope() in queries: what the caller is limited to; NULL: not limited */
 
 	/* Kept over runs of a handler that waits. */
 	bool is_time_up;       /* the deadline given to http_wait() has passed */
