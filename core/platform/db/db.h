@@ -108,6 +108,29 @@ typedef int db_work_fn(struct db *db, void *arg, struct certctl_error *err);
  */
 int db_transaction(struct db_pool *pool, db_work_fn *work, void *arg, struct certctl_error *err) CERTCTL_CHECKED;
 
+/* --- Units ----------------------------------------------------------------------------------------------------------- */
+
+/**
+ * A pool whose transactions are parts of one, which begins with the first of them and is committed by db_unit_end().  What is
+ * read through it afterwards sees what was done.  One thread at a time, as long as `mem`.
+ * @param first  what the transaction begins with, before the first part and with its right to run again; NULL: nothing
+ */
+int db_unit_new(TALLOC_CTX *mem, struct db_pool *pool, db_work_fn *first, void *arg, struct db_pool **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Has anything been done?  Until then statements run on their own, each committed at once. */
+bool db_unit_is_open(const struct db_pool *unit);
+/**
+ * Commit, or, with `must_commit` false, undo everything; the unit is as new then.
+ * @param ret_is_unknown  with an error: whether it was committed must be looked up; may be NULL
+ */
+int db_unit_end(struct db_pool *unit, bool must_commit, bool *ret_is_unknown,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * Call `run` once what was done through this pool is committed: at the end of the unit, at once when it is none.  Never when
+ * the unit is undone.  `arg` must live that long.
+ */
+void db_when_committed(struct db_pool *pool, void (*run)(void *arg), void *arg);
+
 /* --- Results --------------------------------------------------------------------------------------------------------- */
 
 size_t db_rows(const struct db_result *result);

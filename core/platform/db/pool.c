@@ -11,7 +11,22 @@ struct db_pool {
 	pthread_cond_t came_back;
 	struct db *idle; /* most recently used first */
 	unsigned lent;
+	struct db_unit *unit; /* NULL: a pool of its own; else it has nothing but this */
 };
+
+struct db_unit *db_unit_of(const struct db_pool *pool)
+{
+	return pool->unit;
+}
+
+struct db_pool *db_pool_of_unit(TALLOC_CTX *mem, struct db_unit *unit)
+{
+	struct db_pool *pool = talloc_zero(mem, struct db_pool);
+
+	if (pool)
+		pool->unit = unit;
+	return pool;
+}
 
 static int destroy(struct db_pool *pool)
 {
@@ -85,6 +100,8 @@ int db_acquire(struct db_pool *pool, struct db **ret, struct certctl_error *err)
 {
 	struct db *db = NULL;
 
+	if (pool->unit)
+		return db_unit_acquire(pool->unit, ret, err);
 	pthread_mutex_lock(&pool->lock);
 	bool got = take_slot(pool, certctl_monotonic_ms() + pool->options.connect_ms, &db);
 
@@ -112,6 +129,8 @@ void db_release(struct db *db)
 {
 	struct db_pool *pool = db->pool;
 
+	if (db->is_of_unit)
+		return;
 	if (!db_is_alive(db)) {
 		talloc_free(db);
 		db = NULL;

@@ -16,15 +16,14 @@ static bool may_repeat(const struct db *db)
 	return false;
 }
 
-/* One try.  *ret_repeat: the whole may be done again. */
-static int try_once(struct db *db, db_work_fn *work, void *arg, bool *ret_repeat, struct certctl_error *err)
+int db_try(struct db *db, const char *commit, db_work_fn *work, void *arg, bool *ret_repeat, struct certctl_error *err)
 {
 	int rc = db_run_text(db, NULL, "BEGIN", NULL, err);
 
 	if (rc == 0)
 		rc = work(db, arg, err);
-	if (rc == 0)
-		rc = db_run_text(db, NULL, "COMMIT", NULL, err);
+	if (rc == 0 && commit)
+		rc = db_run_text(db, NULL, commit, NULL, err);
 	*ret_repeat = rc < 0 && may_repeat(db);
 	/* Still in a transaction after the failure: leave it.  The reason of the failure stays the answer. */
 	if (rc < 0 && db->conn && PQtransactionStatus(db->conn) != PQTRANS_IDLE &&
@@ -33,22 +32,30 @@ static int try_once(struct db *db, db_work_fn *work, void *arg, bool *ret_repeat
 	return rc;
 }
 
+bool db_pause(int tries)
+{
+	/* 0, 2, 8, 32, ... ms: the other side of a deadlock is done by then. */
+	struct timespec pause = { .tv_nsec = tries && tries < TRIES ? 500000L << (2 * tries) : 0 };
+
+	if (pause.tv_nsec)
+		nanosleep(&pause, NULL);
+	return tries < TRIES;
+}
+
 int db_transaction(struct db_pool *pool, db_work_fn *work, void *arg, struct certctl_error *err)
 {
 	bool repeat = true;
 	int rc = 0;
 
-	for (int tries = 0; repeat && tries < TRIES; tries++) {
-		/* 0, 2, 8, 32, ... ms: the other side of a deadlock is done by then. */
-		struct timespec pause = { .tv_nsec = tries ? 500000L << (2 * tries) : 0 };
+	if (db_unit_of(pool))
+		return db_unit_transaction(db_unit_of(pool), work, arg, err);
+	for (int tries = 0; repeat && db_pause(tries); tries++) {
 		CERTCTL_AUTO(db_release) struct db *db = NULL;
 
-		if (tries)
-			nanosleep(&pause, NULL);
 		rc = db_acquire(pool, &db, err);
 		if (rc < 0)
 			return rc;
-		rc = try_once(db, work, arg, &repeat, err);
+		rc = db_try(db, "COMMIT", work, arg, &repeat, err);
 	}
 	return rc;
 }
