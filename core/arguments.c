@@ -153,7 +153,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_help(arguments, text, state);
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0 || strcmp(text, "dev") != 0)
-			argp_error(state, "'%s': only the command 'dev' is known", text);
+			argp_error(state, "'%s': dev, audit, psql or db expected, as the first word", text);
 		arguments->is_dev = true;
 		return 0;
 	case ARGP_KEY_END:
@@ -164,10 +164,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	}
 }
 
-static const struct argp parser = { options, parse_option, "[dev]",
+static const struct argp parser = { options, parse_option,
+	"[dev]\naudit verify|link|...\npsql [-- PSQL-ARGUMENT...]\ndb dump|restore FILE",
 	"The control plane of certctl.\v`certctld dev --dir DIR` runs everything embedded in one folder: a private "
 	"PostgreSQL, its own CA and TLS certificate, and an admin key that is made and shown once.\n\n"
-	"SIGHUP reads settings, certificate and connectors anew; SIGTERM ends it in good order.",
+	"SIGHUP reads settings, certificate and connectors anew; SIGTERM ends it in good order.\n\n`certctld audit --help`, `certctld psql --help` and `certctld db --help` explain the commands beside the server.",
 	NULL, NULL, NULL };
 
 void arguments_parse(TALLOC_CTX *mem, int argc, char **argv, struct arguments *ret)

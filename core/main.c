@@ -1,6 +1,7 @@
 /* certctld: start and end, signals, the ready file.  What is started, and in which order, is server.c's. */
 #include "core/arguments.h"
 #include "core/features/audit/command.h"
+#include "core/platform/terminal/terminal.h"
 #include "core/server.h"
 
 #include <certctl/files.h>
@@ -286,6 +287,17 @@ static int run(struct running *running, struct arguments *arguments)
 	return rc;
 }
 
+/* What is done beside the server: each has a command line of its own. */
+static struct {
+	const char *name;
+	char label[16]; /* in its messages */
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "audit", "certctld audit", audit_command },
+	{ "psql", "certctld psql", terminal_psql },
+	{ "db", "certctld db", terminal_db },
+};
+
 int main(int argc, char **argv)
 {
 	static void (*const shows[])(struct certctl_buffer * out) = {
@@ -298,8 +310,11 @@ int main(int argc, char **argv)
 	struct running running = { 0 };
 	int rc;
 
-	if (argc > 1 && strcmp(argv[1], "audit") == 0)
-		return audit_command(argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && i < CERTCTL_COUNT(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = commands[i].label;
+			return commands[i].run(argc - 1, argv + 1);
+		}
 	running.mem = talloc_new(NULL);
 	arguments_parse(running.mem, argc, argv, &arguments);
 	/* Before any thread is there: all of them inherit it. */

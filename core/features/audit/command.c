@@ -1,39 +1,29 @@
 /* `certctld audit verify|link`: arguments, and which database they mean.  Knows nothing of hashes. */
 #include "command.h"
 #include "check.h"
-#include "core/platform/config/settings.h"
-#include "core/platform/db/cluster.h"
+#include "core/platform/terminal/terminal.h"
 #include "seal.h"
 
-#include <argp.h>
 #include <certctl/files.h>
 #include <certctl/log.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define KEYS_MAX     16
 #define KEY_SIZE_MAX 4096
 #define LINK_WAIT_S  10
-#define CONFIG       "/etc/certctl/certctld.yaml"
 
 enum status { STATUS_GOOD = 0, STATUS_TAMPERED = 1, STATUS_FAILED = 2 };
 
 struct arguments {
-	const char *action, *config, *dir, *database_url, *offline, *reason;
+	struct terminal_server server;
+	const char *action, *offline, *reason;
 	const char *keys[KEYS_MAX];
 	size_t key_count;
 };
 
 static const struct argp_option options[] = {
-	{ "config", 'c', "FILE", 0, "Settings of the server (default " CONFIG ")", 0 },
-	{ "dir", 'd', "DIR", 0, "Its state directory", 0 },
-	{ "database-url", 'u', "URL", 0, "Its database, when it is not the private one", 0 },
 	{ "offline", 'o', "FILE", 0, "verify: look at an export with proof instead of the database", 0 },
 	{ "pubkey", 'k', "FILE", 0,
 		"verify: trust this public key (default: " AUDIT_PUBLIC_FILE " of the state directory)", 0 },
@@ -56,14 +46,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	struct arguments *arguments = state->input;
 
 	switch (key) {
-	case 'c':
-		arguments->config = text;
-		return 0;
-	case 'd':
-		arguments->dir = text;
-		return 0;
-	case 'u':
-		arguments->database_url = text;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->server;
 		return 0;
 	case 'o':
 		arguments->offline = text;
@@ -89,101 +73,39 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	}
 }
 
+static const struct argp_child children[] = { { &terminal_argp, 0, NULL, 0 }, { 0 } };
+
 static const struct argp parser = { options, parse_option, "verify|link",
 	"The audit trail.\v"
 	"`verify` recomputes every hash and signature, in the database or, with --offline, in an export that was made with "
 	"GET /api/v1/audit/export?format=jsonl&proof=true, for which the public key is all it needs. Exit status: 0 the trail is "
 	"as it was sealed, 1 it is not, 2 it could not be looked at.\n\n"
 	"`link` signs that the trail goes on in another database, after a dump was restored. Sealing waits for it.",
-	NULL, NULL, NULL };
-
-/* --- Settings -------------------------------------------------------------------------------------------------------- */
-
-static const char *absolute(TALLOC_CTX *mem, const char *path)
-{
-	char real[PATH_MAX];
-
-	return realpath(path, real) ? talloc_strdup(mem, real) : path;
-}
-
-static int read_settings(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings **ret,
-	struct certctl_error *err)
-{
-	struct settings_value flags[2];
-	struct settings_source source = { .file = arguments->config ? arguments->config
-						  : arguments->dir  ? NULL
-								    : CONFIG,
-		.is_file_required = arguments->config != NULL,
-		.environment = (const char *const *)environ,
-		.flags = flags };
-	struct settings_loaded *loaded = NULL;
-
-	if (arguments->dir)
-		flags[source.flag_count++] =
-			(struct settings_value){ "--dir", "state_dir", absolute(mem, arguments->dir) };
-	if (arguments->database_url)
-		flags[source.flag_count++] =
-			(struct settings_value){ "--database-url", "database.url", arguments->database_url };
-	int rc = settings_load(mem, &source, &loaded, err);
-
-	if (rc == 0)
-		*ret = settings_of(loaded);
-	return rc;
-}
+	children, NULL, NULL };
 
 /* --- Database -------------------------------------------------------------------------------------------------------- */
 
 struct database {
-	struct db_cluster *cluster;
+	struct terminal_database server;
 	struct db_pool *pool;
-	int lock_fd; /* ours when no server runs here: then the cluster is ours to stop */
 };
 
-/* The server's own lock: who has it may start and stop the cluster. */
-static int lock_server(const struct settings *settings)
-{
-	CERTCTL_AUTO_CLOSE int dir_fd = -1;
-	int fd = -1;
-
-	if (certctl_dir_open(settings->state_dir, &dir_fd, NULL) < 0 ||
-		certctl_open_below(dir_fd, "certctld.lock", O_RDWR | O_CREAT, 0600, &fd, NULL) < 0)
-		return -1;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int open_database(TALLOC_CTX *mem, const struct settings *settings, struct database *database,
+static int open_database(TALLOC_CTX *mem, const struct settings *settings, struct database *ret,
 	struct certctl_error *err)
 {
 	struct db_pool_options pool = { .program = "certctld audit", .size = 2, .statement_ms = 600000 };
-	char *folder = talloc_asprintf(mem, "%s/postgres", settings->state_dir);
-	struct db_cluster_options cluster = { .directory = folder };
-	int rc = 0;
+	int rc = terminal_database_open(mem, settings, false, &ret->server, err);
 
-	pool.conninfo = (const char *)settings->database.url.data;
-	if (!pool.conninfo) {
-		/* Making one here would only hide that there is none. */
-		if (access(folder, F_OK) < 0)
-			return certctl_fail_errno(err, errno, "%s", folder);
-		database->lock_fd = lock_server(settings);
-		rc = db_cluster_start(mem, &cluster, &database->cluster, err);
-		if (rc == 0)
-			pool.conninfo = db_cluster_conninfo(database->cluster);
-	}
-	return rc < 0 ? rc : db_pool_new(mem, &pool, &database->pool, err);
+	if (rc < 0)
+		return rc;
+	pool.conninfo = ret->server.url ? ret->server.url : db_cluster_conninfo(ret->server.cluster);
+	return db_pool_new(mem, &pool, &ret->pool, err);
 }
 
 static void close_database(struct database *database)
 {
-	struct certctl_error err = { 0 };
-
 	TALLOC_FREE(database->pool);
-	if (database->cluster && database->lock_fd >= 0 && db_cluster_stop(database->cluster, &err) < 0)
-		fprintf(stderr, "certctld: %s\n", err.what);
-	TALLOC_FREE(database->cluster);
-	certctl_close_auto(&database->lock_fd);
+	terminal_database_close(&database->server);
 }
 
 /* --- verify ---------------------------------------------------------------------------------------------------------- */
@@ -236,7 +158,7 @@ static enum status say_result(int rc, const struct audit_report *report, const s
 		printf("TAMPERED: %s\n", err->what);
 		return STATUS_TAMPERED;
 	}
-	fprintf(stderr, "certctld: %s%s%s\n", err->what, err->hint[0] ? "\n" : "", err->hint);
+	terminal_say_error(err);
 	return STATUS_FAILED;
 }
 
@@ -327,11 +249,11 @@ static enum status run_link(TALLOC_CTX *mem, const struct arguments *arguments, 
 static enum status run_on_database(TALLOC_CTX *mem, const struct arguments *arguments)
 {
 	const struct settings *settings = NULL;
-	struct database database = { .lock_fd = -1 };
+	struct database database = { .server.lock_fd = -1 };
 	struct certctl_error err = { 0 };
 	enum status status;
 
-	if (read_settings(mem, arguments, &settings, &err) < 0)
+	if (terminal_settings(mem, &arguments->server, &settings, &err) < 0)
 		return fail(&err);
 	if (open_database(mem, settings, &database, &err) < 0)
 		status = fail(&err);

@@ -37,8 +37,8 @@ static const char *const roles[] = { ROLE_SUPERUSER, ROLE_OWNER, ROLE_SERVER, RO
 
 struct db_cluster {
 	struct db_postmaster postmaster;
-	const char *initdb;
-	char *owner_conninfo, *conninfo;
+	const char *binaries, *initdb;
+	const char *owner_conninfo, *conninfo;
 	atomic_int pid; /* of the postmaster, for others than the keeper; 0: none */
 	pthread_t keeper;
 	bool is_kept;
@@ -88,12 +88,15 @@ static int choose_binaries(struct db_cluster *cluster, const char *configured, s
 	if (!folder && version) {
 		certctl_fail(err, CERTCTL_E_UNSUPPORTED, "%s was made by PostgreSQL %s, which is not installed",
 			cluster->postmaster.directory, version);
-		return certctl_hint(err, "Install postgresql-%s, or dump it there and restore it here.", version);
+		return certctl_hint(err,
+			"Install postgresql-%s, or say `certctld db dump FILE` where it is and `certctld db restore FILE` here.",
+			version);
 	}
 	if (!folder) {
 		certctl_fail(err, CERTCTL_E_NOT_FOUND, "no PostgreSQL in /usr/lib/postgresql/*/bin");
 		return certctl_hint(err, "Install the package postgresql, or give a database with --database-url.");
 	}
+	cluster->binaries = folder;
 	cluster->initdb = talloc_asprintf(cluster, "%s/initdb", folder);
 	cluster->postmaster.program = talloc_asprintf(cluster, "%s/postgres", folder);
 	return 0;
@@ -338,10 +341,8 @@ static int start(struct db_cluster *cluster, const struct db_cluster_options *op
 		rc = wait_until_ready(cluster, err);
 	if (rc < 0)
 		return rc;
-	cluster->owner_conninfo = talloc_asprintf(cluster, "host=%s user=" ROLE_OWNER " dbname=" DATABASE,
-		cluster->postmaster.socket_dir);
-	cluster->conninfo = talloc_asprintf(cluster, "host=%s user=" ROLE_SERVER " dbname=" DATABASE,
-		cluster->postmaster.socket_dir);
+	cluster->owner_conninfo = db_cluster_conninfo_as(cluster, cluster, ROLE_OWNER);
+	cluster->conninfo = db_cluster_conninfo_as(cluster, cluster, ROLE_SERVER);
 	if (!cluster->owner_conninfo || !cluster->conninfo)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	atomic_store(&cluster->pid, (int)cluster->postmaster.pid);
@@ -386,6 +387,16 @@ const char *db_cluster_owner_conninfo(const struct db_cluster *cluster)
 const char *db_cluster_conninfo(const struct db_cluster *cluster)
 {
 	return cluster->conninfo;
+}
+
+const char *db_cluster_conninfo_as(const struct db_cluster *cluster, TALLOC_CTX *mem, const char *role)
+{
+	return talloc_asprintf(mem, "host=%s user=%s dbname=" DATABASE, cluster->postmaster.socket_dir, role);
+}
+
+const char *db_cluster_binaries(const struct db_cluster *cluster)
+{
+	return cluster->binaries;
 }
 
 int db_cluster_pid(struct db_cluster *cluster)

@@ -30,6 +30,10 @@ int db_cluster_stop(struct db_cluster *cluster, struct certctl_error *err) CERTC
 /** Connection strings: as owner of the schema (migrations), and as the application, which may not change the audit trail. */
 const char *db_cluster_owner_conninfo(const struct db_cluster *cluster);
 const char *db_cluster_conninfo(const struct db_cluster *cluster);
+/** The same as any role of ours, on `mem`: postgres, certctl_owner, certctl, certctl_read_only. */
+const char *db_cluster_conninfo_as(const struct db_cluster *cluster, TALLOC_CTX *mem, const char *role);
+/** Folder of its programs: postgres, psql, pg_dump. */
+const char *db_cluster_binaries(const struct db_cluster *cluster);
 /** Process id of the postmaster.  For status pages and fault tests. */
 int db_cluster_pid(struct db_cluster *cluster);
 
