@@ -162,6 +162,11 @@ static int find_route(struct exchange *exchange, struct certctl_error *err)
 	}
 	if (rc < 0)
 		return rc;
+	/* What is small on the way must not be large in here. */
+	if (http_header(request, "Content-Encoding")) {
+		exchange->reply.status = 415;
+		return certctl_fail(err, CERTCTL_E_INVALID, "Content-Encoding: bodies are taken as they are only");
+	}
 	exchange->body_max = request->route->body_max ? request->route->body_max : BODY_MAX;
 	if (length && strtoull(length, NULL, 10) > exchange->body_max)
 		return certctl_fail(err, CERTCTL_E_LIMIT, "body: at most %zu octets", exchange->body_max);
