@@ -163,6 +163,17 @@ static http_finished_fn *finished_of_features(void)
 	return finished;
 }
 
+static http_handler_fn *around_of_features(void)
+{
+	http_handler_fn *around = NULL;
+
+	for (size_t i = 0; features[i]; i++) {
+		certctl_assert(!around || !features[i]->around);
+		around = features[i]->around ? features[i]->around : around;
+	}
+	return around;
+}
+
 static void woken(void *context)
 {
 	for (size_t i = 0; features[i]; i++)
@@ -243,6 +254,8 @@ static int listen_all(struct server *server, const struct own_identity identitie
 		.address = settings->http.listen,
 		.routes = server->routes,
 		.authenticate = access_authenticate,
+		.origins = settings->http.cors_origins.items,
+		.origin_count = settings->http.cors_origins.count,
 		.tls_priority = settings->tls.priority,
 		.is_tls_1_3_only = settings->tls.min_version == SETTINGS_TLS_1_3 };
 	/* Many connections that mostly wait: small pools. */
@@ -289,7 +302,8 @@ static int start_serving(struct server *server, struct certctl_error *err)
 {
 	struct http_options options = { .context = &server->core,
 		.workers = (unsigned)server->settings.http.workers,
-		.finished = finished_of_features() };
+		.finished = finished_of_features(),
+		.around = around_of_features() };
 	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
 	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
@@ -305,16 +319,13 @@ static int start_serving(struct server *server, struct certctl_error *err)
 	return rc;
 }
 
-/* The key of the settings comes first: with it, no other is made. */
+/* The keys of the settings come first: with one of them, no other is made. */
 static int set_up_access(struct server *server, TALLOC_CTX *mem, const char **ret_admin_key, struct certctl_error *err)
 {
 	const struct settings *settings = &server->settings;
-	struct access_seed seed = { .name = "environment", .role = "admin", .key = &settings->api.key };
-	int rc = seed.key->data ? access_seed(server->core.db, &seed, err) : 0;
+	int rc = access_seed(server->core.db, settings, err);
 
-	if (rc < 0)
-		return certctl_error_prefix(err, "api.key");
-	return access_setup(server->core.db, settings->state_dir, ADMIN_KEY, mem, ret_admin_key, err);
+	return rc < 0 ? rc : access_setup(server->core.db, settings->state_dir, ADMIN_KEY, mem, ret_admin_key, err);
 }
 
 /* --- In and out ------------------------------------------------------------------------------------------------------ */

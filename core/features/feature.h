@@ -21,6 +21,8 @@ struct core {
 	struct jobs *jobs;
 	struct http_server *http;
 	struct audit *audit;
+	struct presence *presence; /* of agents: what fleet remembers */
+	struct access *access;
 	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */
 };
 
@@ -36,6 +38,7 @@ struct feature {
 	int (*start)(struct core *core, TALLOC_CTX *mem, struct certctl_error *err);
 	void (*stop)(struct core *core);
 	http_finished_fn *finished; /* one feature may hold replies back */
+	http_handler_fn *around;    /* one feature may stand between a request and its handler */
 };
 
 /** Every feature, NULL-terminated. */

@@ -1,194 +1,121 @@
-/* API keys and roles.  Knows nothing of what the permissions protect. */
+/* Who is asking, and the feature's row.  Knows nothing of what the permissions protect. */
 #include "access.h"
+#include "access_internal.h"
 #include "core/features/access/access.sql.h"
+#include "core/features/access/idempotency.sql.h"
 #include "core/platform/resource/resource.h"
+#include "roles.h"
 
-#include <certctl/files.h>
-#include <certctl/json.h>
-#include <certctl/secret.h>
+#include <certctl/time.h>
 #include <certctl/x509.h>
-#include <stdio.h>
 #include <string.h>
-
-#define READ_ALL                                                                                                       \
-	(PERMISSION_CERTIFICATES_READ | PERMISSION_TARGETS_READ | PERMISSION_AGENTS_READ | PERMISSION_JOBS_READ |      \
-		PERMISSION_ISSUERS_READ | PERMISSION_NOTIFIERS_READ | PERMISSION_ORGANIZATION_READ |                   \
-		PERMISSION_POLICIES_READ | PERMISSION_SYSTEM_READ)
-#define OPERATE                                                                                                        \
-	(PERMISSION_CERTIFICATES_WRITE | PERMISSION_CERTIFICATES_RENEW | PERMISSION_CERTIFICATES_DEPLOY |              \
-		PERMISSION_TARGETS_WRITE | PERMISSION_JOBS_WRITE | PERMISSION_JOBS_APPROVE |                           \
-		PERMISSION_ORGANIZATION_WRITE)
-
-static const struct {
-	const char *name;
-	uint64_t permissions;
-} roles[] = {
-	{ "admin", UINT64_MAX & ~(HTTP_PERMISSION_PUBLIC | HTTP_PERMISSION_AGENT) },
-	{ "operator", READ_ALL | OPERATE },
-	{ "viewer", READ_ALL },
-	{ "auditor", READ_ALL | PERMISSION_AUDIT_READ | PERMISSION_KEYS_READ },
-};
-
-static uint64_t permissions_of(const char *role)
-{
-	for (size_t i = 0; i < CERTCTL_COUNT(roles); i++)
-		if (strcmp(roles[i].name, role) == 0)
-			return roles[i].permissions;
-	return 0;
-}
-
-const char *access_roles(TALLOC_CTX *mem, uint64_t permissions)
-{
-	char *names = NULL;
-
-	for (size_t i = 0; i < CERTCTL_COUNT(roles); i++)
-		if (roles[i].permissions & permissions)
-			names = names ? talloc_asprintf_append(names, ", %s", roles[i].name)
-				      : talloc_strdup(mem, roles[i].name);
-	return names;
-}
-
-/* --- Secrets --------------------------------------------------------------------------------------------------------- */
-
-int access_secret_make(TALLOC_CTX *mem, const char *prefix, struct access_secret *ret, struct certctl_error *err)
-{
-	unsigned char random[8 + 32];
-	struct access_secret made = { 0 };
-	size_t len = strlen(prefix) + 1 + 16 + 1 + 64;
-	char *text = certctl_secret_alloc(mem, len + 1);
-	TALLOC_CTX *scratch = talloc_new(NULL);
-	int rc = text ? certctl_random(random, sizeof(random), err)
-		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	char *hex = rc == 0 ? certctl_hex(scratch, random, sizeof(random)) : NULL;
-
-	if (hex) {
-		snprintf(made.lookup, sizeof(made.lookup), "%.16s", hex);
-		snprintf(text, len + 1, "%s-%s-%s", prefix, made.lookup, hex + 16);
-		certctl_sha256_hex(text, len, made.sha256);
-		certctl_wipe(hex, strlen(hex));
-		made.text = text;
-		*ret = made;
-	} else if (rc == 0) {
-		rc = certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	}
-	certctl_wipe(random, sizeof(random));
-	talloc_free(scratch);
-	return rc;
-}
-
-bool access_secret_lookup(const char *text, const char *prefix, char ret_lookup[17])
-{
-	static const char *const hex = "0123456789abcdef";
-	size_t len = strlen(prefix);
-
-	if (strncmp(text, prefix, len) != 0 || text[len] != '-' || strlen(text) != len + 1 + 16 + 1 + 64)
-		return false;
-	text += len + 1;
-	if (strspn(text, hex) != 16 || text[16] != '-' || strspn(text + 17, hex) != 64)
-		return false;
-	memcpy(ret_lookup, text, 16);
-	ret_lookup[16] = '\0';
-	return true;
-}
-
-bool access_key_lookup(const char *key, char ret_lookup[17])
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-	size_t len = strlen(key);
-	char sha256[65];
-
-	if (access_secret_lookup(key, "sk", ret_lookup))
-		return true;
-	if (len < 32 || len > 128 || strspn(key, letters) != len)
-		return false;
-	certctl_sha256_hex(key, len, sha256);
-	snprintf(ret_lookup, 17, "%.16s", sha256);
-	return true;
-}
-
-bool access_secret_matches(const char *text, const char *sha256)
-{
-	char hash[65];
-	struct certctl_secret given = { (unsigned char *)hash, 64 };
-	struct certctl_secret stored = { (unsigned char *)(uintptr_t)sha256, strlen(sha256) };
-
-	certctl_sha256_hex(text, strlen(text), hash);
-	return certctl_secret_equal(&given, &stored);
-}
 
 /* --- Authentication -------------------------------------------------------------------------------------------------- */
 
-static int refuse(struct http_reply *reply, struct certctl_error *err)
+/* An address counts only here: those behind it who have a key are counted by their key. */
+static int refuse(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
+	int64_t wait_s = http_rates_take(core_of(request)->access->failures,
+		http_rates_address(request, request->source_ip), certctl_monotonic_ms());
+
+	if (wait_s > 0)
+		return http_reply_too_many(request, reply, wait_s, err);
 	reply->status = 401;
 	reply->code = "unauthenticated";
 	http_reply_header(reply, "WWW-Authenticate", "Bearer");
 	return certctl_fail(err, CERTCTL_E_DENIED, "a valid API key is needed: Authorization: Bearer sk-...");
 }
 
-int access_authenticate(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+/* Ask the database.  *ret_is_valid false: there is no such key now. */
+static int look_up(struct http_request *request, const char *key, const char *lookup, const char *sha256,
+	struct access_caller *ret, bool *ret_is_valid, struct certctl_error *err)
 {
-	const char *header = http_header(request, "Authorization");
-	struct db_result *rows = NULL;
-	char lookup[17];
-
-	if (!header || strncmp(header, "Bearer ", 7) != 0 || !access_key_lookup(header + 7, lookup))
-		return refuse(reply, err);
+	struct access_cache *cache = core_of(request)->access->cache;
 	struct db_pool *db = core_of(request)->db;
+	uint64_t generation = access_cache_generation(cache);
+	int64_t now_ms = certctl_monotonic_ms();
+	struct db_result *rows = NULL;
 	int rc = db_once(db, request, &query_api_key_find, DB_VALUES(db_text(lookup)), &rows, err);
 
 	if (rc < 0)
 		return rc;
-	if (db_rows(rows) == 0 || !access_secret_matches(header + 7, db_get_text(rows, 0, "sha256")))
-		return refuse(reply, err);
-	request->actor = db_get_text(rows, 0, "name");
-	request->actor_type = "api_key";
-	request->permissions = permissions_of(db_get_text(rows, 0, "role"));
-	if (!(request->permissions & request->route->permission))
-		return certctl_fail(err, CERTCTL_E_DENIED, "role '%s' may not do this", db_get_text(rows, 0, "role"));
-	return db_once(db, request, &query_api_key_used, DB_VALUES(db_text(db_get_text(rows, 0, "id"))), NULL, err);
+	*ret_is_valid = db_rows(rows) > 0 && access_secret_matches(key, db_get_text(rows, 0, "sha256"));
+	if (!*ret_is_valid) {
+		access_cache_drop(cache, sha256);
+		return 0;
+	}
+	int64_t left_ms = db_is_null(rows, 0, "left_ms") ? ACCESS_CACHE_MS : db_get_integer(rows, 0, "left_ms");
+
+	*ret = (struct access_caller){ .id = db_get_text(rows, 0, "id"),
+		.name = db_get_text(rows, 0, "name"),
+		.role = db_get_text(rows, 0, "role"),
+		.scope = db_get_text(rows, 0, "scope"),
+		.until_ms = now_ms + (left_ms < ACCESS_CACHE_MS ? left_ms : ACCESS_CACHE_MS) };
+	access_cache_put(cache, sha256, ret, generation);
+	return db_get_boolean(rows, 0, "is_use_due")
+		       ? db_once(db, request, &query_api_key_used, DB_VALUES(db_text(ret->id)), NULL, err)
+		       : 0;
 }
 
-/* --- Setup ----------------------------------------------------------------------------------------------------------- */
-
-/* The file first: a crash in between leaves a file nobody knows, and the next start makes another key. */
-static int write_key(const char *directory, const char *file, const char *key, struct certctl_error *err)
+/* A key that was never valid here, from an address with too many of those, is not worth a question to the database. */
+static int identify(struct http_request *request, struct http_reply *reply, const char *key, struct access_caller *ret,
+	struct certctl_error *err)
 {
-	static const struct certctl_file_attributes private = { .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	CERTCTL_AUTO_CLOSE int fd = -1;
-	char line[128];
-	int rc = certctl_dir_open(directory, &fd, err);
+	struct access *access = core_of(request)->access;
+	int64_t now_ms = certctl_monotonic_ms(), wait_s = 0;
+	char sha256[65], lookup[17];
+	bool was_known = false, is_valid = false;
+
+	if (!key || !access_key_lookup(key, lookup))
+		return refuse(request, reply, err);
+	certctl_sha256_hex(key, strlen(key), sha256);
+	if (access_cache_find(access->cache, sha256, now_ms, request, ret, &was_known))
+		return 0;
+	if (!was_known)
+		wait_s = http_rates_ask(access->failures, http_rates_address(request, request->source_ip), now_ms);
+	if (wait_s > 0)
+		return http_reply_too_many(request, reply, wait_s, err);
+	int rc = look_up(request, key, lookup, sha256, ret, &is_valid, err);
+
+	return rc < 0 || is_valid ? rc : refuse(request, reply, err);
+}
+
+int access_authenticate(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	const char *header = http_header(request, "Authorization");
+	bool is_bearer = header && strncmp(header, "Bearer ", 7) == 0;
+	struct access_caller caller = { 0 };
+	int rc = identify(request, reply, is_bearer ? header + 7 : NULL, &caller, err);
 
 	if (rc < 0)
 		return rc;
-	int len = snprintf(line, sizeof(line), "%s\n", key);
+	request->actor = caller.name;
+	request->actor_id = caller.id;
+	request->actor_type = "api_key";
+	request->scope = caller.scope;
+	request->permissions = access_permissions(caller.role, caller.scope != NULL);
+	int64_t wait_s = http_rates_take(core_of(request)->access->calls, caller.id, certctl_monotonic_ms());
 
-	rc = certctl_file_replace(fd, file, line, (size_t)len, &private, err);
-	certctl_wipe(line, sizeof(line));
-	return rc;
+	if (wait_s > 0)
+		return http_reply_too_many(request, reply, wait_s, err);
+	if (!(request->permissions & request->route->permission))
+		return certctl_fail(err, CERTCTL_E_DENIED, "role '%s' may not do this%s", caller.role,
+			caller.scope ? " with a key that has limits" : "");
+	return 0;
 }
 
-int access_setup(struct db_pool *db, const char *directory, const char *file, TALLOC_CTX *mem, const char **ret_key,
-	struct certctl_error *err)
+void access_changed(void *arg)
 {
-	struct access_secret key = { 0 };
-	struct db_result *rows = NULL;
-	int rc = db_once(db, mem, &query_api_keys_any, DB_NO_VALUES, &rows, err);
+	struct core *core = arg;
 
-	if (rc < 0 || db_get_boolean(rows, 0, "is_any")) {
-		if (rc == 0)
-			*ret_key = NULL;
-		return rc;
-	}
-	rc = access_secret_make(mem, "sk", &key, err);
-	if (rc == 0)
-		rc = write_key(directory, file, key.text, err);
-	if (rc == 0)
-		rc = db_once(db, mem, &query_api_key_setup,
-			DB_VALUES(db_text("admin"), db_text(key.lookup), db_text(key.sha256)), &rows, err);
-	if (rc == 0)
-		*ret_key = db_rows(rows) ? key.text : NULL;
-	return rc;
+	access_cache_clear(core->access->cache);
+	/* The others hear of it as of any other change. */
+	jobs_wake(core->jobs);
+}
+
+static void woken(struct core *core)
+{
+	access_cache_clear(core->access->cache);
 }
 
 /* --- Who am I -------------------------------------------------------------------------------------------------------- */
@@ -196,6 +123,11 @@ int access_setup(struct db_pool *db, const char *directory, const char *file, TA
 static const struct certctl_field caller_fields[] = {
 	RESOURCE_SHOWN("actor", CERTCTL_TEXT),
 	RESOURCE_SHOWN("actor_type", CERTCTL_TEXT),
+	RESOURCE_SHOWN("id", CERTCTL_TEXT),
+	RESOURCE_SHOWN("roles", CERTCTL_LIST),
+	RESOURCE_SHOWN("permissions", CERTCTL_LIST),
+	RESOURCE_SHOWN("limits", CERTCTL_OBJECT),
+	RESOURCE_SHOWN("expires_at", CERTCTL_TIME),
 	{ 0 },
 };
 static const struct http_body caller_body = { "Caller", caller_fields };
@@ -203,20 +135,60 @@ static const struct http_body caller_body = { "Caller", caller_fields };
 static int check(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct certctl_buffer *out = &reply->body;
+	struct db_result *rows = NULL;
+	int rc = db_once(core_of(request)->db, request, &query_api_key_get, DB_VALUES(db_text(request->actor_id)),
+		&rows, err);
 
-	(void)err;
+	if (rc < 0)
+		return rc;
+	if (db_rows(rows) == 0)
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "the key is gone");
 	certctl_buffer_puts(out, "{\"actor\":");
 	certctl_buffer_json_string(out, request->actor, strlen(request->actor));
-	certctl_buffer_puts(out, ",\"actor_type\":");
-	certctl_buffer_json_string(out, request->actor_type, strlen(request->actor_type));
+	certctl_buffer_printf(out, ",\"actor_type\":\"%s\",", request->actor_type);
+	resource_write_members(out, caller_fields, rows, 0);
+	certctl_buffer_printf(out, ",\"roles\":[\"%s\"],\"permissions\":", db_get_text(rows, 0, "role"));
+	access_permissions_write(out, request->permissions);
 	certctl_buffer_puts(out, "}");
 	return http_reply_json(reply, 200);
 }
 
+/* --- The feature ----------------------------------------------------------------------------------------------------- */
+
 static const struct http_route routes[] = {
 	/* Every role has it. */
-	{ "GET", "/api/v1/auth/check", READ_ALL, check, .summary = "Ask who you are", .gives = &caller_body },
+	{ "GET", "/api/v1/auth/check", PERMISSION_CERTIFICATES_READ, check,
+		.summary = "Ask who you are and what you may do", .gives = &caller_body },
 	{ 0 },
 };
 
-const struct feature access_feature = { .name = "access", .about = "Who may do what.", .routes = routes };
+static const struct job_timer timers[] = { { "idempotency.expire", 600, &query_idempotency_expire }, { 0 } };
+
+static int start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
+{
+	const struct settings_http *settings = &core->settings->http;
+	struct access *access = talloc_zero(mem, struct access);
+	int rc = access ? access_cache_new(access, &access->cache, err)
+			: certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+
+	/* A burst: two seconds of calls; ten of failures, since a page that is open without a key asks for many things at once. */
+	if (rc == 0)
+		rc = http_rates_new(access, settings->key_rate, 2 * settings->key_rate, &access->calls, err);
+	if (rc == 0)
+		rc = http_rates_new(access, settings->failure_rate, 10 * settings->failure_rate, &access->failures,
+			err);
+	if (rc < 0) {
+		talloc_free(access);
+		return rc;
+	}
+	core->access = access;
+	return 0;
+}
+
+const struct feature access_feature = { .name = "access",
+	.about = "Who may do what.",
+	.routes = routes,
+	.timers = timers,
+	.start = start,
+	.woken = woken,
+	.around = access_idempotent };

@@ -9,6 +9,8 @@
 
 #include <certctl/secret.h>
 
+#define ACCESS_NAME_MAX 100 /* octets of a key's name */
+
 /** Bits from 2 on: see http.h. A route names one of them. */
 #define PERMISSION_CERTIFICATES_READ   (UINT64_C(1) << 2)
 #define PERMISSION_CERTIFICATES_WRITE  (UINT64_C(1) << 3)
@@ -39,7 +41,7 @@ int access_authenticate(struct http_request *request, struct http_reply *reply,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** "admin, operator": the roles that have one of these permissions, on `mem`; NULL: none. */
-const char *access_roles(TALLOC_CTX *mem, uint64_t permissions);
+const char *access_roles(TALLOC_CTX *mem, uint64_t wanted);
 
 /** A new secret `<prefix>-<lookup>-<secret>` and what is stored of it; the text is wiped with `mem`. */
 struct access_secret {
@@ -62,16 +64,13 @@ bool access_secret_matches(const char *text, const char *sha256);
 int access_setup(struct db_pool *db, const char *directory, const char *file, TALLOC_CTX *mem, const char **ret_key,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** A key that comes from the settings. */
-struct access_seed {
-	const char *name, *role;
-	const struct certctl_secret *key;
-};
 /**
- * Record it, marked source=environment.  Once recorded nothing changes, whatever was done to it since, until the key is another one.
- * INVALID: no such key; CONFLICT: the name is that of a key made otherwise
+ * Record the keys of the settings, marked source=environment.  Once recorded nothing changes, whatever was done to one since,
+ * until it is another one.  A key that api.keys_named or auth.secret names no more is withdrawn; a setting that is not set
+ * changes nothing.
+ * INVALID names the setting and the key; CONFLICT: the name is that of a key made otherwise
  */
-int access_seed(struct db_pool *db, const struct access_seed *seed, struct certctl_error *err) CERTCTL_CHECKED;
+int access_seed(struct db_pool *db, const struct settings *settings, struct certctl_error *err) CERTCTL_CHECKED;
 
 extern const struct feature access_feature;
 

@@ -41,6 +41,15 @@ static const struct certctl_field http_fields[] = {
 		.help = "IP address and port for agents, which show a client certificate there."),
 	CERTCTL_OPTION(struct settings_http, workers, CERTCTL_INTEGER, .fallback = "8", .min = 1, .max = 256,
 		.advanced = true, .help = "Threads that answer requests."),
+	CERTCTL_OPTION(struct settings_http, key_rate, CERTCTL_INTEGER, .fallback = "1000", .min = 0, .max = 1000000,
+		.advanced = true,
+		.help = "Requests a second that an API key may make, after a burst of twice as many; 429 beyond that; 0: any number."),
+	CERTCTL_OPTION(struct settings_http, failure_rate, CERTCTL_INTEGER, .fallback = "50", .min = 0, .max = 1000000,
+		.advanced = true,
+		.help = "Requests a second without a valid key that an address may make, after a burst of ten times as many; 429 beyond that; 0: any number."),
+	CERTCTL_OPTION(struct settings_http, cors_origins, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 32,
+		.advanced = true,
+		.help = "Origins, such as https://dashboard.example.com, whose pages may call the API from a browser; empty: none."),
 	{ 0 },
 };
 
@@ -69,12 +78,16 @@ static const struct certctl_field database_fields[] = {
 static const struct certctl_field auth_fields[] = {
 	CERTCTL_OPTION(struct settings_auth, type, CERTCTL_ENUM, .fallback = "api-key", .choices = auth_types,
 		.advanced = true, .help = "How operators prove who they are."),
+	CERTCTL_OPTION(struct settings_auth, secret, CERTCTL_SECRET, .min = 32, .max = 4096,
+		.help = "API keys with the role admin, separated by commas, the current one first; one that is left out is withdrawn at the next start, so that a key is replaced without a gap."),
 	{ 0 },
 };
 
 static const struct certctl_field api_fields[] = {
 	CERTCTL_OPTION(struct settings_api, key, CERTCTL_SECRET, .min = 32, .max = 128,
 		.help = "An API key with the role admin: letters, digits and hyphens; recorded at start. Revoked, it stays so until it is another one."),
+	CERTCTL_OPTION(struct settings_api, keys_named, CERTCTL_SECRET, .max = 65536,
+		.help = "API keys as name:key:role, separated by commas; one that is left out is withdrawn at the next start."),
 	{ 0 },
 };
 

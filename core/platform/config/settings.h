@@ -19,6 +19,8 @@ struct settings {
 	struct settings_http {
 		const char *listen, *agents_listen;
 		int64_t workers;
+		int64_t key_rate, failure_rate;
+		struct certctl_list cors_origins; /* of const char * */
 	} http;
 	struct settings_tls {
 		const char *cert_path, *key_path; /* both NULL: issued by the fleet's CA */
@@ -32,9 +34,10 @@ struct settings {
 	} database;
 	struct settings_auth {
 		int type;
+		struct certctl_secret secret; /* not set: none from here */
 	} auth;
 	struct settings_api {
-		struct certctl_secret key; /* not set: none from here */
+		struct certctl_secret key, keys_named; /* likewise */
 	} api;
 	struct settings_ca {
 		const char *cert_path, *key_path; /* both NULL: no issuer from here */

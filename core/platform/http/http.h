@@ -41,6 +41,7 @@ struct http_request {
 	const char *actor;      /* "admin", "agent-web1" */
 	const char *actor_type; /* "api_key", "agent", "anonymous" */
 	uint64_t permissions;   /* bits of the caller's permissions */
+	const char *actor_id;   /* of the API key; NULL: it is none */
 	const char *scope;      /* JSON for in_scope() in queries: what the caller is limited to; NULL: not limited */
 
 	/* Kept over runs of a handler that waits. */
@@ -158,12 +159,15 @@ struct http_listener_options {
  * @param can_hold  false: refused before its body was read, it leaves whatever is returned
  * @return true: http_finish() will be called for it, once, by any thread; until then it stays
  */
+	/** Origins whose pages may read replies in a browser, "https://host:port"; `count` 0: none.  Borrowed for as long. */
+	const char *const *origins;
+	size_t origin_count;
 typedef bool http_finished_fn(struct http_request *request, const struct http_reply *reply, bool can_hold);
 
 struct http_options {
 	void *context;              /* handed to handlers */
 	unsigned workers;           /* 0: 8 */
-	unsigned queue_max;         /* requests that wait for a worker; 0: 1,024 */
+	unsigned queue_max;         /* requests of a listener that wait for a worker; 0: 1,024 */
 	http_finished_fn *finished; /* NULL: nobody wants to know */
 };
 
@@ -173,6 +177,7 @@ int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct 
  * Open a listener.  INVALID: a route without permission, two routes for one path and method, an address that is none.
  * @param key_pem, certificate_pem  the server's own, leaf first
  * @param ret_port  the port it got
+	http_handler_fn *around;    /* called in a handler's place, with route->run to call; NULL: nobody stands in between */
  */
 int http_listen(struct http_server *server, const struct http_listener_options *options, const char *key_pem,
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err) CERTCTL_CHECKED;
@@ -193,6 +198,10 @@ void http_finish(struct http_request *request, const struct certctl_error *failu
 /**
  * From a handler: run me again after http_wake(server, key), or when `wait_ms` have passed since the first call.  A wake-up
  * between the start of this run and this call is not lost.
+/** From a handler that fails: 429, with Retry-After.  Returns what the handler returns. */
+int http_reply_too_many(struct http_request *request, struct http_reply *reply, int64_t retry_after_s,
+	struct certctl_error *err);
+
  */
 int http_wait(struct http_request *request, const char *key, int64_t wait_ms);
 void http_wake(struct http_server *server, const char *key);

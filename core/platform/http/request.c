@@ -55,6 +55,18 @@ int http_reply_text(struct http_reply *reply, unsigned status, const char *conte
 	return HTTP_DONE;
 }
 
+int http_reply_too_many(struct http_request *request, struct http_reply *reply, int64_t retry_after_s,
+	struct certctl_error *err)
+{
+	char *seconds = talloc_asprintf(request, "%lld", (long long)(retry_after_s > 0 ? retry_after_s : 1));
+
+	reply->status = 429;
+	reply->code = "too_many_requests";
+	if (seconds)
+		http_reply_header(reply, "Retry-After", seconds);
+	return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "too many requests");
+}
+
 int http_reply_empty(struct http_reply *reply, unsigned status)
 {
 	reply->status = status;

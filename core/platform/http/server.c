@@ -21,7 +21,11 @@ static int call_handler(struct exchange *exchange, struct certctl_error *err)
 		rc = exchange->listener->authenticate(request, &exchange->reply, err);
 	if (rc == 0)
 		rc = request_check_query(request, err);
-	return rc < 0 ? rc : request->route->run(request, &exchange->reply, err);
+	if (rc < 0)
+		return rc;
+	http_handler_fn *around = exchange->listener->server->options.around;
+
+	return (around ? around : request->route->run)(request, &exchange->reply, err);
 }
 
 int server_run(struct exchange *exchange)
