@@ -39,9 +39,9 @@ struct http_request {
 
 	/* What authentication found out. */
 	const char *actor;      /* "admin", "agent-web1" */
+	const char *actor_id;   /* of the API key; NULL: it is none */
 	const char *actor_type; /* "api_key", "agent", "anonymous" */
 	uint64_t permissions;   /* bits of the caller's permissions */
-	const char *actor_id;   /* of the API key; NULL: it is none */
 	const char *scope;      /* JSON for in_scope() in queries: what the caller is limited to; NULL: not limited */
 
 	/* Kept over runs of a handler that waits. */
@@ -151,6 +151,9 @@ struct http_listener_options {
 	unsigned threads;           /* 0: 2 */
 	unsigned connections_max;   /* 0: 10,000 */
 	size_t memory_a_connection; /* 0: 32 KiB */
+	/** Origins whose pages may read replies in a browser, "https://host:port"; `count` 0: none.  Borrowed for as long. */
+	const char *const *origins;
+	size_t origin_count;
 };
 
 /**
@@ -159,9 +162,6 @@ struct http_listener_options {
  * @param can_hold  false: refused before its body was read, it leaves whatever is returned
  * @return true: http_finish() will be called for it, once, by any thread; until then it stays
  */
-	/** Origins whose pages may read replies in a browser, "https://host:port"; `count` 0: none.  Borrowed for as long. */
-	const char *const *origins;
-	size_t origin_count;
 typedef bool http_finished_fn(struct http_request *request, const struct http_reply *reply, bool can_hold);
 
 struct http_options {
@@ -169,6 +169,7 @@ struct http_options {
 	unsigned workers;           /* 0: 8 */
 	unsigned queue_max;         /* requests of a listener that wait for a worker; 0: 1,024 */
 	http_finished_fn *finished; /* NULL: nobody wants to know */
+	http_handler_fn *around;    /* called in a handler's place, with route->run to call; NULL: nobody stands in between */
 };
 
 int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct http_server **ret,
@@ -177,7 +178,6 @@ int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct 
  * Open a listener.  INVALID: a route without permission, two routes for one path and method, an address that is none.
  * @param key_pem, certificate_pem  the server's own, leaf first
  * @param ret_port  the port it got
-	http_handler_fn *around;    /* called in a handler's place, with route->run to call; NULL: nobody stands in between */
  */
 int http_listen(struct http_server *server, const struct http_listener_options *options, const char *key_pem,
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err) CERTCTL_CHECKED;
@@ -190,6 +190,10 @@ int http_address_parse(TALLOC_CTX *mem, const char *text, char **ret_host, uint1
 /** Accept no more, answer everyone who waits, finish what runs, close.  talloc_free does it too. */
 void http_server_stop(struct http_server *server);
 
+/** From a handler that fails: 429, with Retry-After.  Returns what the handler returns. */
+int http_reply_too_many(struct http_request *request, struct http_reply *reply, int64_t retry_after_s,
+	struct certctl_error *err);
+
 /** Let a reply leave that was held back; with `failure`, that becomes the reply. */
 void http_finish(struct http_request *request, const struct certctl_error *failure);
 
@@ -198,10 +202,6 @@ void http_finish(struct http_request *request, const struct certctl_error *failu
 /**
  * From a handler: run me again after http_wake(server, key), or when `wait_ms` have passed since the first call.  A wake-up
  * between the start of this run and this call is not lost.
-/** From a handler that fails: 429, with Retry-After.  Returns what the handler returns. */
-int http_reply_too_many(struct http_request *request, struct http_reply *reply, int64_t retry_after_s,
-	struct certctl_error *err);
-
  */
 int http_wait(struct http_request *request, const char *key, int64_t wait_ms);
 void http_wake(struct http_server *server, const char *key);
