@@ -9,8 +9,6 @@
 #define EXPIRE_EVERY_S 3600
 #define BUSY_RETRY_S   60
 
-static const char *const default_plugin_dirs[] = { CERTCTL_PLUGIN_DIR, NULL };
-
 /* --- Settings into what the others take ---------------------------------------------------------------------------- */
 
 static int texts_of(TALLOC_CTX *mem, const struct certctl_list *list, const char *const **ret,
@@ -65,8 +63,10 @@ static void log_plugin(void *arg, const char *file, const struct certctl_descrip
 static int open_plugins(struct certctl_worker *worker, TALLOC_CTX *mem, const char *cache_dir,
 	struct certctl_error *err)
 {
-	struct certctl_pool_options options = { .plugin_dirs = default_plugin_dirs,
-		.host_program = worker->settings->host_program,
+	const char *const default_dirs[] = { certctl_plugin_folder(mem), NULL };
+	const char *host = worker->settings->host_program;
+	struct certctl_pool_options options = { .plugin_dirs = default_dirs,
+		.host_program = host ? host : certctl_host_program(mem),
 		.cache_dir = cache_dir };
 	CERTCTL_AUTO_CLOSE int fd = -1;
 	int rc = certctl_dir_make(cache_dir, 0700, &fd, err);

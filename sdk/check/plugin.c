@@ -21,26 +21,6 @@ void print_error(const struct certctl_error *err)
 		fprintf(stderr, "  %s\n", err->hint);
 }
 
-/* The first of these that is there, relative to this program: the build tree, then an installed prefix. */
-static const char *find_beside(TALLOC_CTX *mem, const char *const *candidates)
-{
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (len < 0)
-		return candidates[0];
-	self[len] = '\0';
-	*strrchr(self, '/') = '\0';
-	for (; *candidates; candidates++) {
-		char *path = talloc_asprintf(mem, "%s/%s", self, *candidates);
-		char real[PATH_MAX];
-
-		if (path && realpath(path, real))
-			return talloc_strdup(mem, real);
-	}
-	return "";
-}
-
 static void log_plugin(void *arg, enum certctl_log_level level, const char *event, const char *const *pairs,
 	size_t count)
 {
@@ -50,13 +30,10 @@ static void log_plugin(void *arg, enum certctl_log_level level, const char *even
 
 int open_pool(TALLOC_CTX *mem, const struct arguments *arguments, struct certctl_pool **ret, struct certctl_error *err)
 {
-	static const char *const hosts[] = { "certctl-plugin-host", CERTCTL_LIBEXEC_FROM_BIN "/certctl-plugin-host",
-		NULL };
-	static const char *const folders[] = { "../plugins", CERTCTL_PLUGINS_FROM_BIN, NULL };
-	const char *dirs[] = { arguments->plugin_dir ? arguments->plugin_dir : find_beside(mem, folders), NULL };
-	const char *host = arguments->host_program ? arguments->host_program : find_beside(mem, hosts);
+	const char *dirs[] = { arguments->plugin_dir ? arguments->plugin_dir : certctl_plugin_folder(mem), NULL };
+	const char *host = arguments->host_program ? arguments->host_program : certctl_host_program(mem);
 
-	if (!host || !*host)
+	if (!host || access(host, X_OK) < 0)
 		return certctl_fail(err, CERTCTL_E_NOT_FOUND,
 			"certctl-plugin-host is not beside this program: say --host-program");
 	return certctl_pool_new(mem,

@@ -34,6 +34,13 @@ struct certctl_pool_options {
 int certctl_pool_new(TALLOC_CTX *mem, const struct certctl_pool_options *options, struct certctl_pool **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/**
+ * Where certctl-plugin-host and the plugins are: beside the program that asks, in its build tree or prefix; else where they
+ * were installed.  On `mem`; NULL when out of memory.
+ */
+const char *certctl_host_program(TALLOC_CTX *mem);
+const char *certctl_plugin_folder(TALLOC_CTX *mem);
+
 /** What a plugin file says it is, learnt in a process with nothing open and cached by the file's hash. Immutable. */
 struct certctl_description {
 	enum certctl_plugin_kind kind;
