@@ -159,6 +159,21 @@ static const struct http_route routes[] = {
 	/* Every role has it. */
 	{ "GET", "/api/v1/auth/check", PERMISSION_CERTIFICATES_READ, check,
 		.summary = "Ask who you are and what you may do", .gives = &caller_body },
+	{ "GET", "/api/v1/api-keys", PERMISSION_KEYS_READ, access_key_list, .summary = "List API keys",
+		.gives = &access_key_body, .is_list = true, .filters = access_key_filters },
+	{ "POST", "/api/v1/api-keys", PERMISSION_KEYS_WRITE, access_key_create,
+		.summary = "Create an API key, which is shown once", .takes = &access_key_body,
+		.gives = &access_key_body, .status = 201 },
+	{ "GET", "/api/v1/api-keys/{id}", PERMISSION_KEYS_READ, access_key_get, .summary = "Get an API key",
+		.gives = &access_key_body },
+	{ "PATCH", "/api/v1/api-keys/{id}", PERMISSION_KEYS_WRITE, access_key_update,
+		.summary = "Change an API key's name, limits or end, or switch it off and on",
+		.takes = &access_key_change_body, .gives = &access_key_body },
+	{ "POST", "/api/v1/api-keys/{id}/rotate", PERMISSION_KEYS_WRITE, access_key_rotate,
+		.summary = "Replace an API key by a new one, which is shown once", .takes = &access_key_rotation_body,
+		.gives = &access_key_body },
+	{ "DELETE", "/api/v1/api-keys/{id}", PERMISSION_KEYS_WRITE, access_key_revoke,
+		.summary = "Revoke an API key for good", .status = 204 },
 	{ 0 },
 };
 

@@ -37,6 +37,28 @@ class Client:
             raise ApiError(method, path, reply.status, raw)
         return json.loads(raw) if raw else None
 
+    def exchange(self, method, path, body=None, headers=None):
+        """One request, whatever comes of it: status, headers, the decoded body or None."""
+        connection = http.client.HTTPSConnection(self._where.hostname, self._where.port, context=self._tls, timeout=30)
+        sent = {**({"Authorization": f"Bearer {self._key}"} if self._key else {}), **(headers or {})}
+        text = None
+        if body is not None:
+            text = json.dumps(body)
+            sent.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(method, path, text, sent)
+            reply = connection.getresponse()
+            raw = reply.read().decode()
+        finally:
+            connection.close()
+        return reply.status, reply.headers, json.loads(raw) if raw and "json" in reply.headers["Content-Type"] else None
+
+    def with_key(self, key):
+        """The same server, asked by somebody else; None: without a key."""
+        other = Client.__new__(Client)
+        other._where, other._tls, other._key = self._where, self._tls, key
+        return other
+
     def get(self, path, **options):
         return self.ask("GET", path, **options)
 

@@ -1,0 +1,193 @@
+"""The life of an API key: made, limited, rotated, switched off, revoked; keys from the environment; too many requests."""
+import os
+import unittest
+
+from lib.fleet import ControlPlane
+from lib.processes import eventually
+from lib.story import Story
+
+KEYS = "/api/v1/api-keys"
+CHECK = "/api/v1/auth/check"
+
+
+class Keys(Story):
+    def start(self, **environment):
+        self.control = ControlPlane(self.folder)
+        os.environ.update(environment)
+        try:
+            self.keep(self.control.start())
+        finally:
+            for name in environment:
+                del os.environ[name]
+        self.api = self.control.api
+
+    def restart(self, **environment):
+        self.assertEqual(self.control.process.stop(), 0)
+        os.environ.update(environment)
+        try:
+            self.keep(self.control.start())
+        finally:
+            for name in environment:
+                del os.environ[name]
+        self.api = self.control.api
+
+    def make(self, expect=201, **body):
+        return self.api.post(KEYS, {"name": "made", "role": "viewer", **body}, expect=expect)
+
+    def status_of(self, key, method="GET", path=CHECK, body=None):
+        return self.api.with_key(key).exchange(method, path, body)[0]
+
+    def test_a_key_lives_as_long_as_it_is_told_to(self):
+        self.start()
+        made = self.make(name="reader", role="viewer")
+        self.assertRegex(made["key"], "^sk-[0-9a-f]{16}-[0-9a-f]{64}$")
+        self.assertEqual((made["status"], made["source"], made["created_by"], made["last_used_at"]), ("active", "api", "admin", None))
+        # Never again.
+        shown = self.api.get(f"{KEYS}/{made['id']}")
+        self.assertNotIn("key", shown)
+        self.assertNotIn(made["key"], str(self.api.all(KEYS)))
+
+        me = self.api.with_key(made["key"]).get(CHECK)
+        self.assertEqual((me["actor"], me["id"], me["roles"], me["limits"]), ("reader", made["id"], ["viewer"], None))
+        self.assertIn("certificates.read", me["permissions"])
+        self.assertNotIn("keys.read", me["permissions"])
+        self.assertIsNotNone(self.api.get(f"{KEYS}/{made['id']}")["last_used_at"])
+
+        # Off and on: at once.
+        one = f"{KEYS}/{made['id']}"
+        self.assertEqual(self.api.ask("PATCH", one, {"enabled": False})["status"], "disabled")
+        self.assertEqual(self.status_of(made["key"]), 401)
+        self.assertEqual(self.api.ask("PATCH", one, {"enabled": True})["status"], "active")
+        self.assertEqual(self.status_of(made["key"]), 200)
+        # An end, and no end.
+        self.assertEqual(self.api.ask("PATCH", one, {"expires_at": "2020-01-01T00:00:00Z"})["status"], "expired")
+        self.assertEqual(self.status_of(made["key"]), 401)
+        self.assertEqual(self.api.ask("PATCH", one, {"expires_at": None})["status"], "active")
+        self.assertEqual(self.status_of(made["key"]), 200)
+
+        # Another text, the old one for a while beside it; then without.
+        second = self.api.post(f"{one}/rotate", {"grace_seconds": 3600})
+        self.assertEqual((second["id"], self.status_of(made["key"]), self.status_of(second["key"])), (made["id"], 200, 200))
+        third = self.api.ask("POST", f"{one}/rotate")
+        self.assertEqual([self.status_of(key["key"]) for key in (made, second, third)], [401, 401, 200])
+        brief = self.api.post(f"{one}/rotate", {"grace_seconds": 1})
+        eventually("the grace is over", lambda: self.status_of(third["key"]) == 401, 30)
+        self.assertEqual(self.status_of(brief["key"]), 200)
+
+        # Gone for good.
+        self.api.ask("DELETE", one, expect=204)
+        self.assertEqual(self.status_of(brief["key"]), 401)
+        self.api.ask("DELETE", one, expect=204)
+        self.assertEqual(self.api.get(one)["status"], "revoked")
+        self.api.ask("PATCH", one, {"enabled": True}, expect=409)
+        self.api.ask("POST", f"{one}/rotate", expect=409)
+        self.assertEqual([row["id"] for row in self.api.all(KEYS + "?status=revoked")], [made["id"]])
+        # Its name is free again.
+        self.make(name="reader")
+        self.make(name="reader", expect=409)
+
+        actions = [row["action"] for row in self.api.all(f"/api/v1/audit?resource_type=api_key&resource_id={made['id']}")]
+        self.assertEqual(sorted(set(actions)), ["api_key_created", "api_key_deleted", "api_key_updated"])
+        self.assertEqual((actions.count("api_key_created"), actions.count("api_key_deleted")), (1, 1))
+        self.check_nothing_is_written_down([made, second, third, brief])
+        self.stop_all()
+
+    def check_nothing_is_written_down(self, keys):
+        with open(self.control.process.log, encoding="utf-8", errors="replace") as file:
+            log = file.read()
+        trail = str(self.api.all("/api/v1/audit?limit=500"))
+        for key in keys:
+            self.assertNotIn(key["key"], log)
+            self.assertNotIn(key["key"], trail)
+
+    def test_short_lives_and_bad_wishes(self):
+        self.start()
+        brief = self.make(name="brief", ttl_seconds=60)
+        self.assertIsNotNone(brief["expires_at"])
+        for body, words in (({"role": "god"}, "role"), ({"name": ""}, "name"), ({"limits": {"team_ids": []}}, "limits.team_ids"),
+                            ({"limits": {"team_ids": ["t-none"]}}, "t-none"), ({"limits": {"teams": ["t-a"]}}, "limits.teams"),
+                            ({"ttl_seconds": 1}, "ttl_seconds"), ({"ttl_seconds": 60, "expires_at": "2030-01-01T00:00:00Z"}, "ttl_seconds"),
+                            ({"expires_at": "tomorrow"}, "expires_at"), ({"key": "sk-mine"}, "key"), ({"enabled": False}, "enabled")):
+            status, _, problem = self.api.exchange("POST", KEYS, {"name": "bad", "role": "viewer", **body})
+            self.assertEqual(status, 400, body)
+            self.assertIn(words, str(problem))
+        for body in ({}, {"role": "admin"}, {"enabled": None}, {"name": None}, {"limits": {"issuer_ids": []}}):
+            self.assertEqual(self.api.exchange("PATCH", f"{KEYS}/{brief['id']}", body)[0], 400, body)
+        self.assertEqual(self.api.exchange("GET", f"{KEYS}/key-none")[0], 404)
+        self.assertEqual([row["name"] for row in self.api.all(KEYS)], ["admin", "brief"])
+        self.stop_all()
+
+    def test_nobody_gives_what_he_does_not_have_and_nobody_is_locked_out(self):
+        self.start()
+        operator = self.make(name="operator", role="operator")["key"]
+        auditor = self.make(name="auditor", role="auditor")["key"]
+        limited = self.make(name="limited", role="admin", limits={"issuer_ids": ["iss-local"]})
+        self.assertEqual(limited["limits"], {"issuer_ids": ["iss-local"]})
+        wish = {"name": "more", "role": "admin"}
+        for key in (operator, auditor, limited["key"]):
+            self.assertEqual(self.status_of(key, "POST", KEYS, wish), 403)
+            self.assertEqual(self.status_of(key, "PATCH", f"{KEYS}/{limited['id']}", {"limits": None}), 403)
+        self.assertEqual([self.status_of(key, path=KEYS) for key in (operator, auditor, limited["key"])], [403, 200, 403])
+        self.assertEqual(self.status_of(limited["key"], path="/api/v1/audit"), 403)
+        me = self.api.with_key(limited["key"]).get(CHECK)
+        self.assertEqual(me["limits"], {"issuer_ids": ["iss-local"]})
+        self.assertNotIn("keys.write", me["permissions"])
+
+        # The last one who can do everything stays; a limited admin is none.
+        admin = self.api.get(CHECK)["id"]
+        self.api.ask("DELETE", f"{KEYS}/{admin}", expect=409)
+        self.api.ask("PATCH", f"{KEYS}/{admin}", {"enabled": False}, expect=409)
+        self.api.ask("PATCH", f"{KEYS}/{admin}", {"limits": {"issuer_ids": ["iss-local"]}}, expect=409)
+        self.assertEqual(self.api.get(CHECK)["limits"], None)
+        other = self.make(name="other", role="admin")
+        self.api.ask("DELETE", f"{KEYS}/{admin}", expect=204)
+        self.assertEqual(self.api.exchange("GET", CHECK)[0], 401)
+        self.assertEqual(self.status_of(other["key"]), 200)
+        self.stop_all()
+
+    def test_keys_of_the_environment_are_seeds(self):
+        one, two, three, four = ("sk-" + letter * 40 for letter in "abcd")
+        self.start()
+        self.restart(CERTCTL_AUTH_SECRET=one, CERTCTL_API_KEYS_NAMED=f"ci:{three}:operator,watch:{four}:viewer")
+        self.api = self.api.with_key(one)
+        self.assertEqual([self.status_of(key) for key in (one, two, three, four)], [200, 401, 200, 200])
+        self.assertEqual(self.api.with_key(three).get(CHECK)["roles"], ["operator"])
+        keys = {row["name"]: row for row in self.api.all(KEYS + "?source=environment")}
+        self.assertEqual((len(keys), keys["watch"]["role"]), (3, "viewer"))
+        self.api.ask("POST", f"{KEYS}/{keys['ci']['id']}/rotate", expect=409)
+        # Revoked stays revoked while the value is the same.
+        self.api.ask("DELETE", f"{KEYS}/{keys['ci']['id']}", expect=204)
+        self.assertEqual(self.status_of(three), 401)
+
+        # A new secret in front of the old one: both work. A named one that is left out does not.
+        self.restart(CERTCTL_AUTH_SECRET=f"{two},{one}", CERTCTL_API_KEYS_NAMED=f"ci:{three}:operator")
+        self.api = self.api.with_key(two)
+        self.assertEqual([self.status_of(key) for key in (one, two, three, four)], [200, 200, 401, 401])
+        # The old one has gone, the named ones are no longer spoken of and stay as they are, but for a new value.
+        self.restart(CERTCTL_AUTH_SECRET=two, CERTCTL_API_KEYS_NAMED=f"ci:{'sk-' + 'e' * 40}:viewer,watch:{four}:viewer")
+        self.api = self.api.with_key(two)
+        self.assertEqual([self.status_of(key) for key in (one, two, three, four, "sk-" + "e" * 40)], [401, 200, 401, 200, 200])
+        self.assertEqual({row["name"]: row["status"] for row in self.api.all(KEYS) if row["name"] in keys}["ci"], "active")
+        self.stop_all()
+
+    def test_too_many_requests_are_told_to_wait(self):
+        self.start(CERTCTL_HTTP_KEY_RATE="5", CERTCTL_HTTP_FAILURE_RATE="2")
+        busy = self.make(name="busy")["key"]
+        seen = [self.api.with_key(busy).exchange("GET", CHECK) for _ in range(30)]
+        self.assertEqual({status for status, _, _ in seen}, {200, 429})
+        _, headers, problem = next(row for row in seen if row[0] == 429)
+        self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+        self.assertEqual((problem["status"], problem["code"]), (429, "too_many_requests"))
+        # One key's haste is nobody else's, and neither are the guesses of somebody at the same address.
+        calm = self.make(name="calm")["key"]
+        guesses = [self.status_of("sk-" + "0" * 16 + "-" + "0" * 64) for _ in range(60)]
+        self.assertEqual((guesses[0], guesses[-1]), (401, 429))
+        self.assertEqual(self.status_of(None), 429)
+        eventually("a known key is served from an address with many failures", lambda: self.status_of(busy) == 200, 10)
+        self.assertEqual(self.api.with_key(None).exchange("GET", "/health")[0], 200)
+        eventually("a new key waits its turn and no longer", lambda: self.status_of(calm) == 200, 30)
+        self.stop_all()
+
+
+if __name__ == "__main__":
+    unittest.main()
