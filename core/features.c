@@ -6,12 +6,15 @@
 #include "core/features/fleet/fleet.h"
 #include "core/features/issuance/issuance.h"
 #include "core/features/jobs/jobs.h"
+#include "core/features/organization/organization.h"
+#include "core/features/statistics/statistics.h"
 #include "core/features/system/system.h"
 
 const struct feature *const features[] = {
 	&system_feature,
 	&access_feature,
 	&audit_feature,
+	&organization_feature,
 	&certificates_feature,
 	&issuance_feature,
 	&fleet_feature,

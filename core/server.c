@@ -1,6 +1,7 @@
 /* Start-up and shutdown order.  Wires the rooms together and does nothing else. */
 #include "core/server.h"
 #include "core/features/access/access.h"
+#include "core/features/audit/audit.h"
 #include "core/features/feature.h"
 #include "core/features/fleet/fleet.h"
 #include "core/identity.h"
@@ -118,14 +119,37 @@ static int open_database(struct server *server, struct certctl_error *err)
 
 /* --- Features -------------------------------------------------------------------------------------------------------- */
 
+static struct db_pool *database_of(const struct http_request *request)
+{
+	return core_of(request)->db;
+}
+
+static int collect_routes(struct server *server, struct certctl_error *err)
+{
+	struct resource_services *services = &server->core.resources;
+	struct feature_routes *tables = NULL;
+	int rc = resource_services_init(server, services, err);
+
+	if (rc < 0)
+		return rc;
+	services->db = database_of;
+	services->record = audit_record_change;
+	rc = features_routes(server, services, &tables, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; tables[i].feature; i++) {
+		certctl_assert(i < FEATURES_MAX);
+		server->routes[i] = tables[i].routes;
+	}
+	return 0;
+}
+
 static void collect_features(struct server *server)
 {
-	size_t routes = 0, agent_routes = 0, steps = 0, timers = 0;
+	size_t agent_routes = 0, steps = 0, timers = 0;
 
 	for (size_t i = 0; features[i]; i++) {
 		certctl_assert(i < FEATURES_MAX);
-		if (features[i]->routes)
-			server->routes[routes++] = features[i]->routes;
 		if (features[i]->agent_routes)
 			server->agent_routes[agent_routes++] = features[i]->agent_routes;
 		if (features[i]->steps)
@@ -339,7 +363,9 @@ static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_
 	server->worker = talloc_asprintf(server, "server/%s/%d", hostname, (int)getpid());
 	server->core.settings = &server->settings;
 	collect_features(server);
-	rc = open_state(server, err);
+	rc = collect_routes(server, err);
+	if (rc == 0)
+		rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
 	if (rc == 0)

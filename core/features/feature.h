@@ -10,6 +10,7 @@
 #include "core/platform/db/db.h"
 #include "core/platform/http/http.h"
 #include "core/platform/jobs/jobs.h"
+#include "core/platform/resource/declare.h"
 #include "core/platform/sealing/sealing.h"
 
 /** What every handler and every step may use: http_request.context and the context of job steps. */
@@ -24,12 +25,14 @@ struct core {
 	struct presence *presence; /* of agents: what fleet remembers */
 	struct access *access;
 	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */
+	struct resource_services resources;     /* for the handlers of resources */
 };
 
 struct feature {
 	const char *name;
 	const char *about;                     /* its routes, in a sentence; NULL: it has none */
 	const struct http_route *routes;       /* for operators; NULL: none */
+	const struct resource *const *resources; /* their routes come beside those; NULL-terminated; NULL: none */
 	const struct http_route *agent_routes; /* for agents, on their own listener */
 	const struct job_step *steps;          /* that servers run */
 	const struct job_timer *timers;        /* what is looked after again and again */
@@ -43,6 +46,15 @@ struct feature {
 
 /** Every feature, NULL-terminated. */
 extern const struct feature *const features[];
+
+/** The operators' routes of a feature: its own table, or that of its resources. */
+struct feature_routes {
+	const struct feature *feature; /* NULL ends the list */
+	const struct http_route *routes;
+};
+/** Of all features, on `mem`.  @param services  as resource_routes() wants them */
+int features_routes(TALLOC_CTX *mem, const struct resource_services *services, struct feature_routes **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 static inline struct core *core_of(const struct http_request *request)
 {

@@ -19,3 +19,12 @@ int audit_record(struct db *db, const struct audit_actor *actor, const struct au
 			db_text(event->details)),
 		NULL, err);
 }
+
+int audit_record_change(struct db *db, const struct http_request *request, const struct resource_event *event,
+	struct certctl_error *err)
+{
+	const struct audit_actor actor = audit_actor_of(request);
+
+	return audit_record(db, &actor,
+		&(struct audit_event){ event->action, event->kind, event->id, event->details }, err);
+}

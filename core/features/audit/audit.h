@@ -21,6 +21,10 @@ struct audit_event {
 int audit_record(struct db *db, const struct audit_actor *actor, const struct audit_event *event,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** struct resource_services.record: a change of a resource. */
+int audit_record_change(struct db *db, const struct http_request *request, const struct resource_event *event,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 /** Sealer and writer of calls of this server. */
 struct audit;
 

@@ -49,8 +49,13 @@ static void make(void)
 	all.source = (struct openapi_source){
 		.sections = all.sections, .callers = access_roles, .version = CERTCTL_VERSION
 	};
-	for (size_t i = 0; features[i]; i++)
-		add(features[i], features[i]->routes, OPENAPI_OPERATORS);
+	struct feature_routes *tables = NULL;
+
+	all.rc = features_routes(NULL, NULL, &tables, &all.err);
+	if (all.rc < 0)
+		return;
+	for (size_t i = 0; tables[i].feature; i++)
+		add(tables[i].feature, tables[i].routes, OPENAPI_OPERATORS);
 	for (size_t i = 0; features[i]; i++)
 		add(features[i], features[i]->agent_routes, OPENAPI_AGENTS);
 	all.rc = openapi_document(&all.source, &document, &all.err);

@@ -17,7 +17,7 @@ struct db_pool;
 struct db; /* one connection; one thread at a time */
 struct db_result;
 
-/** A statement of a .sql file.  Made by queries.awk, never by hand. */
+/** A statement of a .sql file, made by queries.awk; or one of platform/resource, made of tables.  Without a name it runs unprepared. */
 struct db_query {
 	const char *name, *sql;
 	const unsigned *types; /* PostgreSQL type oids of the parameters */

@@ -58,20 +58,54 @@ static bool is_among(const char *given, const char *tag)
 	return false;
 }
 
+const char *http_tag(struct http_request *request, const void *body, size_t len)
+{
+	char sha256[65];
+
+	certctl_sha256_hex(body, len, sha256);
+	const char *tag = talloc_asprintf(request, "\"%.32s\"", sha256);
+
+	return tag ? tag : "\"\"";
+}
+
+/* Compared strongly: a weak tag is never the same. */
+bool http_if_match(const struct http_request *request, const char *tag)
+{
+	const char *given = http_header(request, "If-Match");
+	size_t len = strlen(tag);
+
+	while (given && *given) {
+		given += strspn(given, " \t,");
+		if (*given == '*' || strncmp(given, tag, len) == 0)
+			return true;
+		given += strcspn(given, ",");
+	}
+	return !given;
+}
+
+/* A handler may have said what the tag is. */
+static const char *tag_of(struct exchange *exchange)
+{
+	struct http_reply *reply = &exchange->reply;
+
+	for (size_t i = 0; i < reply->header_count; i++)
+		if (strcmp(reply->headers[i].name, "ETag") == 0)
+			return reply->headers[i].value;
+	const char *tag = http_tag(&exchange->request, reply->body.data, reply->body.len);
+
+	http_reply_header(reply, "ETag", tag);
+	return tag;
+}
+
 void reply_tag(struct exchange *exchange)
 {
 	struct http_reply *reply = &exchange->reply;
 	const char *given = http_header(&exchange->request, "If-None-Match");
-	char sha256[65];
 
 	if (reply->status != 200 || reply->more)
 		return;
-	certctl_sha256_hex(reply->body.data, reply->body.len, sha256);
-	char *tag = talloc_asprintf(&exchange->request, "\"%.32s\"", sha256);
+	const char *tag = tag_of(exchange);
 
-	if (!tag)
-		return;
-	http_reply_header(reply, "ETag", tag);
 	if (!given || !is_among(given, tag))
 		return;
 	certctl_buffer_init(&reply->body, &exchange->request, 1);

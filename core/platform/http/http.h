@@ -124,6 +124,7 @@ struct http_route {
 	unsigned status;                        /* of success; 0: 200 */
 	unsigned also;                          /* another status it may have; 0: none */
 	const struct http_body *also_gives;     /* its body; NULL: none */
+	const void *of;                         /* for the handler of several routes; NULL: none */
 };
 
 /** An object that travels: its rows, and what it is called in the description, "Certificate". */
@@ -134,6 +135,10 @@ struct http_body {
 
 /** Does it show one thing?  Such a reply has an ETag, and If-None-Match is honoured. */
 bool http_route_is_single(const struct http_route *route);
+
+/** The ETag of a body, on the request; and does the request's If-Match, if it has one, let it be changed (RFC 9110, 13.1.1)? */
+const char *http_tag(struct http_request *request, const void *body, size_t len);
+bool http_if_match(const struct http_request *request, const char *tag);
 
 /* --- Server ---------------------------------------------------------------------------------------------------------- */
 

@@ -69,8 +69,33 @@ static json_t *body_schema(const struct certctl_field *fields, uint64_t without)
 	return schema;
 }
 
+static void allow_null(json_t *schema)
+{
+	json_t *type = json_object_get(schema, "type"), *choices = json_object_get(schema, "enum");
+
+	if (json_is_string(type))
+		json_object_set_new(schema, "type", json_pack("[s,s]", json_string_value(type), "null"));
+	else
+		json_array_append_new(type, json_string("null"));
+	if (choices)
+		json_array_append_new(choices, json_null());
+}
+
+static void loosen_patch(json_t *schema)
+{
+	const char *name;
+	json_t *member;
+
+	json_object_del(schema, "required");
+	json_object_foreach(json_object_get(schema, "properties"), name, member)
+	{
+		json_object_del(member, "default");
+		allow_null(member);
+	}
+}
+
 /* In a reply everything may be unset but the id, nothing is asked for, and newer servers may say more. */
-static void loosen(json_t *schema)
+static void loosen_reply(json_t *schema)
 {
 	const char *name;
 	json_t *member;
@@ -79,20 +104,12 @@ static void loosen(json_t *schema)
 	json_object_del(schema, "additionalProperties");
 	json_object_foreach(json_object_get(schema, "properties"), name, member)
 	{
-		json_t *type = json_object_get(member, "type"), *choices = json_object_get(member, "enum");
-
 		json_object_del(member, "default");
 		json_object_del(member, "writeOnly");
 		json_object_del(member, "minLength");
 		json_object_del(member, "minItems");
-		if (strcmp(name, "id") == 0)
-			continue;
-		if (json_is_string(type))
-			json_object_set_new(member, "type", json_pack("[s,s]", json_string_value(type), "null"));
-		else
-			json_array_append_new(type, json_string("null"));
-		if (choices)
-			json_array_append_new(choices, json_null());
+		if (strcmp(name, "id") != 0)
+			allow_null(member);
 	}
 }
 
@@ -110,7 +127,8 @@ static bool is_known(struct openapi_bodies *bodies, const struct http_body *body
 	return false;
 }
 
-static json_t *refer(struct openapi_bodies *bodies, const struct http_body *body, const char *suffix, uint64_t without)
+static json_t *refer(struct openapi_bodies *bodies, const struct http_body *body, const char *suffix, uint64_t without,
+	void (*loosen)(json_t *schema))
 {
 	char *name = talloc_asprintf(NULL, "%s%s", body->name, suffix);
 	bool is_other = false;
@@ -120,7 +138,7 @@ static json_t *refer(struct openapi_bodies *bodies, const struct http_body *body
 	if (name && !is_other && !json_object_get(bodies->schemas, name)) {
 		json_t *schema = body_schema(body->fields, without);
 
-		if (without & RESOURCE_WRITE_ONLY)
+		if (schema && loosen)
 			loosen(schema);
 		is_other = json_object_set_new(bodies->schemas, name, schema) < 0;
 	}
@@ -132,12 +150,17 @@ static json_t *refer(struct openapi_bodies *bodies, const struct http_body *body
 
 json_t *openapi_body_sent(struct openapi_bodies *bodies, const struct http_body *body)
 {
-	return refer(bodies, body, "Request", RESOURCE_READ_ONLY);
+	return refer(bodies, body, "Request", RESOURCE_READ_ONLY, NULL);
+}
+
+json_t *openapi_body_patched(struct openapi_bodies *bodies, const struct http_body *body)
+{
+	return refer(bodies, body, "Patch", RESOURCE_READ_ONLY, loosen_patch);
 }
 
 json_t *openapi_body_replied(struct openapi_bodies *bodies, const struct http_body *body)
 {
-	return refer(bodies, body, "", RESOURCE_WRITE_ONLY);
+	return refer(bodies, body, "", RESOURCE_WRITE_ONLY, loosen_reply);
 }
 
 json_t *openapi_row_schema(const struct certctl_field *row)

@@ -50,6 +50,9 @@ static json_t *shared_parts(void)
 		"\"schema\":{\"type\":\"string\"}},"
 		"\"if_none_match\":{\"name\":\"If-None-Match\",\"in\":\"header\","
 		"\"description\":\"ETag of an earlier reply: 304 when nothing has changed since.\","
+		"\"schema\":{\"type\":\"string\"}},"
+		"\"if_match\":{\"name\":\"If-Match\",\"in\":\"header\","
+		"\"description\":\"ETag of what is changed: 412 when somebody else has changed it since.\","
 		"\"schema\":{\"type\":\"string\"}}},"
 		"\"responses\":{\"Problem\":{\"description\":\"What went wrong.\",\"content\":{\"application/problem+json\":{"
 		"\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}},"
@@ -131,6 +134,8 @@ static json_t *parameters(struct making *making, const struct http_route *route)
 	}
 	if (http_route_is_single(route))
 		append(making, list, shared_parameter("if_none_match"));
+	if (route->of && (route->method[0] == 'D' || (route->method[0] == 'P' && strcmp(route->method, "POST") != 0)))
+		append(making, list, shared_parameter("if_match"));
 	return list;
 }
 
@@ -255,6 +260,21 @@ static json_t *servers(enum openapi_door door)
 						"The operators' listener.");
 }
 
+/* A patch has a media type of its own, and is taken as plain JSON too. */
+static json_t *request_body(struct making *making, const struct http_route *route)
+{
+	bool is_patch = strcmp(route->method, "PATCH") == 0;
+	json_t *body = json_pack("{s:b}", "required", 1);
+	json_t *types = content("application/json", is_patch ? openapi_body_patched(&making->bodies, route->takes)
+							      : openapi_body_sent(&making->bodies, route->takes));
+
+	if (is_patch)
+		put(making, types, "application/merge-patch+json",
+			json_pack("{s:o}", "schema", openapi_body_patched(&making->bodies, route->takes)));
+	put(making, body, "content", types);
+	return body;
+}
+
 static json_t *operation(struct making *making, const struct openapi_section *section, const struct http_route *route)
 {
 	json_t *it = json_object(), *asked = parameters(making, route);
@@ -270,13 +290,8 @@ static json_t *operation(struct making *making, const struct openapi_section *se
 		put(making, it, "parameters", asked);
 	else
 		json_decref(asked);
-	if (route->takes) {
-		json_t *body = json_pack("{s:b}", "required", 1);
-
-		put(making, body, "content",
-			content("application/json", openapi_body_sent(&making->bodies, route->takes)));
-		put(making, it, "requestBody", body);
-	}
+	if (route->takes)
+		put(making, it, "requestBody", request_body(making, route));
 	put(making, it, "responses", replies(making, route));
 	return it;
 }

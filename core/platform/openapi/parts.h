@@ -15,6 +15,8 @@ struct openapi_bodies {
 
 /** {"$ref": ...} to the body as it is sent, or as it is replied.  NULL: out of memory, or another body has this name. */
 json_t *openapi_body_sent(struct openapi_bodies *bodies, const struct http_body *body);
+/** The same as a merge patch (RFC 7396): nothing is asked for, null resets. */
+json_t *openapi_body_patched(struct openapi_bodies *bodies, const struct http_body *body);
 json_t *openapi_body_replied(struct openapi_bodies *bodies, const struct http_body *body);
 /** Schema of one row alone, for a parameter. */
 json_t *openapi_row_schema(const struct certctl_field *row);

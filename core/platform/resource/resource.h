@@ -18,6 +18,17 @@ enum resource_flags {
 	RESOURCE_WRITE_ONLY = 1 << 2,    /* taken from a body, never shown */
 	RESOURCE_TEXT_BLOCK = 1 << 3,    /* CERTCTL_TEXT that may have line ends: PEM */
 	RESOURCE_DOCUMENT_LIST = 1 << 4, /* as RESOURCE_DOCUMENT, for a list */
+
+	/* Of resources (declare.h). */
+	RESOURCE_FILTERED =
+		1 << 5, /* lists can be limited by it: equal, a list has it; times and integers also _before, _after */
+	RESOURCE_SORTED = 1 << 6,     /* lists can be sorted by it */
+	RESOURCE_INDEXED = 1 << 7,    /* an index serves that, with the id behind it */
+	RESOURCE_SEARCHED = 1 << 8,   /* `q` looks into it */
+	RESOURCE_FIXED = 1 << 9,      /* said at its creation and never changed */
+	RESOURCE_ELSEWHERE = 1 << 10, /* taken, and written by the hooks: no column of the table */
+	RESOURCE_DERIVED =
+		1 << 11 | RESOURCE_READ_ONLY | RESOURCE_WRITE_ONLY, /* a column that the hooks fill in the struct */
 };
 
 /** A row of a table that is only ever shown: no struct stands behind it. */
@@ -69,6 +80,7 @@ struct resource_list {
 	const char *const *filters;      /* query parameters, NULL-terminated; NULL: none */
 	const char *parent;              /* name of the route's part that is the first filter; NULL: none */
 	resource_filter_fn *read_filter; /* NULL: as it was given */
+	bool is_scoped; /* the query's last parameter is what the caller is limited to: $n scope jsonb */
 };
 int resource_reply_list(struct http_request *request, struct http_reply *reply, struct db_pool *db,
 	const struct resource_list *list, struct certctl_error *err) CERTCTL_CHECKED;

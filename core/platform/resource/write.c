@@ -1,5 +1,5 @@
 /* From rows to replies, straight: no row becomes a tree of objects to be printed again. */
-#include "resource.h"
+#include "engine.h"
 
 #include <certctl/x509.h>
 #include <stdlib.h>
@@ -8,16 +8,66 @@
 /* `2026-11-23 14:20:09.123+00`, as our sessions have it, becomes RFC 3339. */
 static void write_time(struct certctl_buffer *out, const char *text)
 {
-	if (strlen(text) < 19)
+	char time[] = "\"0000-00-00T00:00:00Z\"";
+
+	if (strlen(text) < 19) {
 		certctl_buffer_puts(out, "null");
-	else
-		certctl_buffer_printf(out, "\"%.10sT%.8sZ\"", text, text + 11);
+		return;
+	}
+	memcpy(time + 1, text, 10);
+	memcpy(time + 12, text + 11, 8);
+	certctl_buffer_append(out, time, sizeof(time) - 1);
 }
 
-static void write_value(struct certctl_buffer *out, const struct certctl_field *field, const char *text)
+/* One element of a PostgreSQL array: quoted with backslashes, or plain.  What follows it. */
+static const char *write_element(struct certctl_buffer *out, bool is_text, const char *at)
+{
+	char small[256], *text = small;
+	bool is_quoted = *at == '"';
+	size_t len = 0, room = strlen(at) + 1;
+
+	if (room > sizeof(small) && !(text = malloc(room))) {
+		out->failed = CERTCTL_E_NO_MEMORY;
+		return "";
+	}
+	for (at += is_quoted; *at && (is_quoted ? *at != '"' : *at != ',' && *at != '}'); at++) {
+		at += is_quoted && *at == '\\' && at[1];
+		text[len++] = *at;
+	}
+	text[len] = '\0';
+	if (!is_quoted && strcmp(text, "NULL") == 0)
+		certctl_buffer_puts(out, "null");
+	else if (is_text)
+		certctl_buffer_json_string(out, text, len);
+	else
+		certctl_buffer_append(out, text, len);
+	if (text != small)
+		free(text);
+	return at + (is_quoted && *at == '"');
+}
+
+/* `{a,"b c"}`, as PostgreSQL has arrays (one dimension), or JSON. */
+static void write_list(struct certctl_buffer *out, const struct certctl_field *field, const char *text)
+{
+	bool is_text = field->item_type != CERTCTL_INTEGER && field->item_type != CERTCTL_BOOLEAN;
+	const char *separator = "[";
+
+	if (text[0] != '{') {
+		certctl_buffer_puts(out, text);
+		return;
+	}
+	for (const char *at = text + 1; *at && *at != '}'; at += *at == ',') {
+		certctl_buffer_append(out, separator, 1);
+		at = write_element(out, is_text, at);
+		separator = ",";
+	}
+	certctl_buffer_puts(out, separator[0] == '[' ? "[]" : "]");
+}
+
+void resource_write_value(struct certctl_buffer *out, const struct certctl_field *field, const char *text)
 {
 	if (!text) {
-		certctl_buffer_puts(out, "null");
+		certctl_buffer_append(out, "null", 4);
 		return;
 	}
 	if (field->flags & (RESOURCE_DOCUMENT | RESOURCE_DOCUMENT_LIST)) {
@@ -26,9 +76,13 @@ static void write_value(struct certctl_buffer *out, const struct certctl_field *
 	}
 	switch (field->type) {
 	case CERTCTL_INTEGER:
-	case CERTCTL_LIST: /* the query gives lists and objects as JSON */
-	case CERTCTL_OBJECT:
+	case CERTCTL_DURATION:
+	case CERTCTL_SIZE:
+	case CERTCTL_OBJECT: /* the query gives objects as JSON */
 		certctl_buffer_puts(out, text);
+		break;
+	case CERTCTL_LIST:
+		write_list(out, field, text);
 		break;
 	case CERTCTL_BOOLEAN:
 		certctl_buffer_puts(out, text[0] == 't' ? "true" : "false");
@@ -55,9 +109,31 @@ void resource_write_members(struct certctl_buffer *out, const struct certctl_fie
 		if (column < 0)
 			continue;
 		certctl_buffer_printf(out, "%s\"%s\":", separator, field->name);
-		write_value(out, field, db_value_at(rows, row, column));
+		resource_write_value(out, field, db_value_at(rows, row, column));
 		separator = ",";
 	}
+}
+
+void resource_write_row(struct certctl_buffer *out, const struct bound_column *const *columns, size_t count,
+	const struct db_result *rows, size_t row, int first)
+{
+	for (size_t i = 0; i < count; i++) {
+		certctl_buffer_append(out, i ? "," : "{", 1);
+		certctl_buffer_append(out, columns[i]->key, columns[i]->key_len);
+		resource_write_value(out, columns[i]->field, db_value_at(rows, row, first + (int)i));
+	}
+	certctl_buffer_append(out, "}", 1);
+}
+
+void resource_write_one(struct certctl_buffer *out, const struct resource_bound *bound, const struct db_result *rows,
+	size_t row)
+{
+	for (size_t i = 0; i < bound->shown_count; i++) {
+		certctl_buffer_append(out, i ? "," : "{", 1);
+		certctl_buffer_append(out, bound->shown[i].key, bound->shown[i].key_len);
+		resource_write_value(out, bound->shown[i].field, db_value_at(rows, row, (int)i));
+	}
+	certctl_buffer_append(out, "}", 1);
 }
 
 void resource_write(struct certctl_buffer *out, const struct certctl_field *fields, const struct db_result *rows,
@@ -108,8 +184,7 @@ static int read_cursor(struct http_request *request, const char **ret, struct ce
 	return 0;
 }
 
-/* Is `word` this name, as we write it or in camelCase? */
-static bool is_name(const char *name, const char *word, size_t len)
+bool resource_is_name(const char *name, const char *word, size_t len)
 {
 	size_t at = 0;
 
@@ -130,7 +205,7 @@ static bool is_name(const char *name, const char *word, size_t len)
 static bool mark_field(const struct certctl_field *fields, bool *marks, const char *word, size_t len)
 {
 	for (size_t i = 0; fields[i].name; i++)
-		if (!(fields[i].flags & RESOURCE_WRITE_ONLY) && is_name(fields[i].name, word, len)) {
+		if (!(fields[i].flags & RESOURCE_WRITE_ONLY) && resource_is_name(fields[i].name, word, len)) {
 			marks[i] = true;
 			return true;
 		}
@@ -196,6 +271,8 @@ static int run_query(struct http_request *request, struct db_pool *db, const str
 	if (list->parent)
 		values[count++] = db_text(http_path(request, list->parent));
 	rc = read_filters(request, list, values, &count, err);
+	if (list->is_scoped)
+		values[count++] = db_text(request->scope);
 	return rc < 0 ? rc : db_once(db, request, list->query, values, count, ret, err);
 }
 

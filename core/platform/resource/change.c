@@ -1,0 +1,524 @@
+/*
+ * Changes: one transaction each, with the event in it.  A row is locked before it is compared with what the caller has seen
+ * (If-Match), and what does not change anything writes nothing.  Knows no resource's rules: those are hooks.
+ */
+#include "engine.h"
+
+#include <certctl/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What one request changes; `change` is what hooks see of it. */
+struct changing {
+	struct resource_change change;
+	const struct resource_bound *bound;
+	json_t *body; /* NULL: DELETE */
+	struct db_result *rows;
+};
+
+int resource_problem(struct resource_change *change, struct certctl_error *err, const char *field, const char *format,
+	...)
+{
+	struct certctl_error why = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	certctl_failv(&why, CERTCTL_E_INVALID, format, args);
+	va_end(args);
+	if (!change->reply->problems)
+		change->reply->problems = json_array();
+	json_array_append_new(change->reply->problems, json_pack("{s:s, s:s}", "field", field, "detail", why.what));
+	if (json_array_size(change->reply->problems) == 1)
+		certctl_fail(err, CERTCTL_E_INVALID, "%s: %s", field, why.what);
+	return CERTCTL_E_INVALID;
+}
+
+static int call(resource_hook_fn *hook, struct resource_change *change, struct certctl_error *err)
+{
+	return hook ? hook(change, err) : 0;
+}
+
+/* --- Rows as documents ----------------------------------------------------------------------------------------------- */
+
+static int document_of(const struct changing *changing, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_buffer text;
+
+	certctl_buffer_init(&text, changing->change.mem, 4 << 20);
+	resource_write_one(&text, changing->bound, changing->rows, 0);
+	int rc = certctl_buffer_finish(&text, err);
+	const struct certctl_json_limits limits = { .max_bytes = 4 << 20, .max_nodes = 200000 };
+
+	if (*ret)
+		json_decref(*ret);
+	*ret = NULL;
+	return rc < 0 ? rc : certctl_json_parse(text.data, text.len, &limits, ret, err);
+}
+
+static int read_row(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+
+	return resource_read_one(change->request, changing->bound, change->db, change->id, &changing->rows, err);
+}
+
+/* Nobody changes it until we are done.  What is read may be a view over it. */
+static int lock_row(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct db_result *rows = NULL;
+	struct statement statement;
+
+	statement_init(&statement, change->mem);
+	certctl_buffer_printf(&statement.text, "SELECT id FROM %s WHERE id = $%zu FOR UPDATE", change->resource->table,
+		statement_value(&statement, change->id));
+	int rc = statement_run(&statement, change->services, change->db, change->mem, &rows, err);
+
+	if (rc == 0)
+		rc = read_row(changing, err);
+	return rc < 0 ? rc : document_of(changing, &change->before, err);
+}
+
+static int check_match(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct certctl_buffer text;
+
+	certctl_buffer_init(&text, change->mem, 4 << 20);
+	resource_write_one(&text, changing->bound, changing->rows, 0);
+	int rc = certctl_buffer_finish(&text, err);
+
+	if (rc < 0 || http_if_match(change->request, http_tag(change->request, text.data, text.len)))
+		return rc;
+	change->reply->status = 412;
+	change->reply->code = "precondition_failed";
+	certctl_fail(err, CERTCTL_E_CONFLICT, "%s '%s' was changed since it was read", changing->bound->title,
+		change->id);
+	certctl_hint(err, "Get it again, and repeat the change with the new ETag in If-Match.");
+	return CERTCTL_E_CONFLICT;
+}
+
+/* --- What is wanted -------------------------------------------------------------------------------------------------- */
+
+/* What GET shows and nobody sets may come back as it is. */
+static int take_out_read_only(struct resource_change *change, json_t *document, struct certctl_error *err)
+{
+	int rc = 0;
+
+	for (const struct certctl_field *field = change->resource->fields; field->name; field++) {
+		const json_t *value = json_object_get(document, field->name);
+		const json_t *there = json_object_get(change->before, field->name);
+		bool is_fixed = change->before && (field->flags & RESOURCE_FIXED || strcmp(field->name, "id") == 0);
+
+		if (field->flags & RESOURCE_WRITE_ONLY || !(is_fixed || field->flags & RESOURCE_READ_ONLY))
+			continue;
+		if (value && !(change->before && there && json_equal(value, there)))
+			rc = resource_problem(change, err, field->name,
+				is_fixed ? "cannot be changed" : "is read-only");
+		json_object_del(document, field->name);
+		if (is_fixed && there && !json_is_null(there) && strcmp(field->name, "id") != 0)
+			json_object_set(document, field->name, (json_t *)(uintptr_t)there);
+	}
+	return rc;
+}
+
+/* Without what hooks and sealing keep: masks stand for themselves. */
+static json_t *writable_part(const struct resource_change *change)
+{
+	json_t *document = json_deep_copy(change->before);
+
+	for (const struct certctl_field *field = change->resource->fields; document && field->name; field++)
+		if (field->flags & RESOURCE_READ_ONLY)
+			json_object_del(document, field->name);
+	return document;
+}
+
+/* The document that the struct is read from: the body, or what a patch makes of the row. */
+static int make_document(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	json_t *copy = json_deep_copy(changing->body);
+	int rc = copy ? take_out_read_only(change, copy, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+
+	json_decref(change->document);
+	change->document = copy;
+	if (!copy || change->verb != RESOURCE_PATCH)
+		return rc;
+	change->document = writable_part(change);
+	if (!change->document || resource_merge(change->document, copy) < 0)
+		rc = certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	json_decref(copy);
+	json_object_del(change->document, "id");
+	return rc;
+}
+
+static int parse_document(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct http_reply *reply = change->reply;
+
+	if (!reply->problems)
+		reply->problems = json_array();
+	change->wanted = talloc_zero_size(change->mem, change->resource->size);
+	if (!change->wanted)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	int rc = resource_parse(change->mem, change->resource->fields, NULL, change->document, reply->problems,
+		change->wanted, err);
+
+	if (json_array_size(reply->problems) == 0) {
+		json_decref(reply->problems);
+		reply->problems = NULL;
+	}
+	return rc;
+}
+
+/* All that is wrong with the members, those that may not be set included. */
+static int read_wanted(struct changing *changing, struct certctl_error *err)
+{
+	struct certctl_error first = { 0 }, second = { 0 };
+	int rc = make_document(changing, &first);
+	int parsed = rc == 0 || rc == CERTCTL_E_INVALID ? parse_document(changing, &second) : 0;
+
+	if (rc < 0 || parsed < 0) {
+		if (err)
+			*err = rc < 0 ? first : second;
+		return rc < 0 ? rc : parsed;
+	}
+	rc = call(changing->change.resource->check, &changing->change, err);
+	return rc == 0 && changing->change.reply->problems ? CERTCTL_E_INVALID : rc;
+}
+
+/* --- Writing --------------------------------------------------------------------------------------------------------- */
+
+/* Columns that a change writes: those of the struct; of members that nobody sees, in a patch, only what it gives. */
+static bool is_written(const struct resource_change *change, const struct certctl_field *field)
+{
+	bool is_derived = (field->flags & RESOURCE_DERIVED) == RESOURCE_DERIVED;
+
+	if (field->flags & RESOURCE_ELSEWHERE || strcmp(field->name, "id") == 0 || field->type == CERTCTL_SECRET)
+		return false;
+	if (field->flags & RESOURCE_READ_ONLY)
+		return is_derived;
+	return !(field->flags & RESOURCE_WRITE_ONLY && change->verb == RESOURCE_PATCH) ||
+	       json_object_get(change->document, field->name);
+}
+
+/* Absent without a default is null; an absent list is empty. */
+static const char *value_of(const struct resource_change *change, const struct certctl_field *field)
+{
+	const json_t *given = json_object_get(change->document, field->name);
+	bool is_derived = (field->flags & RESOURCE_DERIVED) == RESOURCE_DERIVED;
+
+	if (!is_derived && (!given || json_is_null(given)) && !field->fallback && field->type != CERTCTL_LIST)
+		return NULL;
+	return resource_value_text(change->mem, field, change->wanted);
+}
+
+static void put_columns(struct statement *statement, const struct resource_change *change, const char *format,
+	const char *separator, size_t *numbers)
+{
+	const char *before = "";
+	size_t count = 0;
+
+	for (const struct certctl_field *field = change->resource->fields; field->name; field++) {
+		if (!is_written(change, field))
+			continue;
+		if (!numbers[count])
+			numbers[count] = statement_value(statement, value_of(change, field));
+		certctl_buffer_puts(&statement->text, before);
+		for (const char *at = format; *at; at++) {
+			if (*at == 'c')
+				certctl_buffer_puts(&statement->text, field->name);
+			else if (*at == 'n')
+				certctl_buffer_printf(&statement->text, "$%zu", numbers[count]);
+			else
+				certctl_buffer_append(&statement->text, at, 1);
+		}
+		before = separator;
+		count++;
+	}
+}
+
+static int insert_row(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct statement statement;
+	size_t numbers[RESOURCE_VALUES_MAX] = { 0 };
+
+	statement_init(&statement, change->mem);
+	certctl_buffer_printf(&statement.text, "INSERT INTO %s (id, ", change->resource->table);
+	size_t id = statement_value(&statement, change->id);
+
+	put_columns(&statement, change, "c", ", ", numbers);
+	certctl_buffer_printf(&statement.text, ") VALUES ($%zu, ", id);
+	put_columns(&statement, change, "n", ", ", numbers);
+	certctl_buffer_puts(&statement.text, ")");
+	return statement_run(&statement, change->services, change->db, change->mem, NULL, err);
+}
+
+static int update_row(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct statement statement;
+	struct db_result *rows = NULL;
+	size_t numbers[RESOURCE_VALUES_MAX] = { 0 };
+
+	statement_init(&statement, change->mem);
+	certctl_buffer_printf(&statement.text, "UPDATE %s SET ", change->resource->table);
+	size_t id = statement_value(&statement, change->id);
+
+	put_columns(&statement, change, "c = n", ", ", numbers);
+	certctl_buffer_printf(&statement.text, "%s WHERE id = $%zu AND (",
+		change->resource->is_stamped ? ", updated_at = clock.now()" : "", id);
+	put_columns(&statement, change, "c IS DISTINCT FROM n", " OR ", numbers);
+	certctl_buffer_puts(&statement.text, ") RETURNING id");
+	int rc = statement_run(&statement, change->services, change->db, change->mem, &rows, err);
+
+	if (rc == 0 && db_rows(rows) > 0)
+		change->is_changed = true;
+	return rc;
+}
+
+static int make_id(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	const json_t *given = json_object_get(change->document, "id");
+	struct statement statement;
+	struct db_result *rows = NULL;
+
+	if (json_is_string(given)) {
+		change->id = talloc_strdup(change->mem, json_string_value(given));
+		return change->id ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	}
+	statement_init(&statement, change->mem);
+	certctl_buffer_printf(&statement.text, "SELECT make_id($%zu) AS id",
+		statement_value(&statement, change->resource->id_prefix));
+	int rc = statement_run(&statement, change->services, change->db, change->mem, &rows, err);
+
+	if (rc == 0)
+		change->id = db_get_text(rows, 0, "id");
+	return rc;
+}
+
+/* --- Around the write ------------------------------------------------------------------------------------------------ */
+
+static int record(struct changing *changing, const char *verb, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	const struct resource_event event = { talloc_asprintf(change->mem, "%s_%s", change->resource->kind, verb),
+		change->resource->kind, change->id,
+		resource_difference(change->mem, changing->bound, change->before, change->after) };
+
+	if (!event.action || !event.details)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	return change->services->record(change->db, change->request, &event, err);
+}
+
+/* What it is now, which the caller must be allowed to see: nobody puts anything where it is out of reach. */
+static int read_after(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	int rc = read_row(changing, err);
+
+	if (rc == CERTCTL_E_NOT_FOUND && change->request->scope)
+		return certctl_fail(err, CERTCTL_E_DENIED, "%s '%s' would be outside of what this key is limited to",
+			changing->bound->title, change->id);
+	return rc < 0 ? rc : document_of(changing, &change->after, err);
+}
+
+static void begin(struct changing *changing, struct db *db)
+{
+	struct resource_change *change = &changing->change;
+
+	change->db = db;
+	change->is_changed = false;
+	if (change->reply->problems)
+		json_decref(change->reply->problems);
+	change->reply->problems = NULL;
+}
+
+static int create(struct db *db, void *arg, struct certctl_error *err)
+{
+	struct changing *changing = arg;
+	struct resource_change *change = &changing->change;
+	int rc;
+
+	begin(changing, db);
+	change->is_changed = true;
+	rc = read_wanted(changing, err);
+	if (rc == 0)
+		rc = make_id(changing, err);
+	if (rc == 0)
+		rc = insert_row(changing, err);
+	if (rc == 0)
+		rc = call(change->resource->written, change, err);
+	if (rc == 0)
+		rc = read_after(changing, err);
+	return rc < 0 ? rc : record(changing, "created", err);
+}
+
+static int update(struct db *db, void *arg, struct certctl_error *err)
+{
+	struct changing *changing = arg;
+	struct resource_change *change = &changing->change;
+	int rc;
+
+	begin(changing, db);
+	rc = lock_row(changing, err);
+	if (rc == 0)
+		rc = check_match(changing, err);
+	if (rc == 0)
+		rc = read_wanted(changing, err);
+	if (rc == 0)
+		rc = update_row(changing, err);
+	if (rc == 0)
+		rc = call(change->resource->written, change, err);
+	if (rc < 0 || !change->is_changed)
+		return rc;
+	rc = read_after(changing, err);
+	return rc < 0 ? rc : record(changing, "updated", err);
+}
+
+static int delete_row(struct changing *changing, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct statement statement;
+
+	if (change->resource->remove)
+		return change->resource->remove(change, err);
+	statement_init(&statement, change->mem);
+	certctl_buffer_printf(&statement.text, "DELETE FROM %s WHERE id = $%zu", change->resource->table,
+		statement_value(&statement, change->id));
+	return statement_run(&statement, change->services, change->db, change->mem, NULL, err);
+}
+
+static int delete (struct db *db, void *arg, struct certctl_error *err)
+{
+	struct changing *changing = arg;
+	struct resource_change *change = &changing->change;
+	int rc;
+
+	begin(changing, db);
+	change->is_changed = true;
+	rc = lock_row(changing, err);
+	if (rc == 0)
+		rc = check_match(changing, err);
+	if (rc == 0)
+		rc = call(change->resource->check, change, err);
+	if (rc == 0)
+		rc = resource_check_uses(change, changing->bound, err);
+	if (rc == 0)
+		rc = delete_row(changing, err);
+	return rc < 0 ? rc : record(changing, "deleted", err);
+}
+
+/* --- Handlers -------------------------------------------------------------------------------------------------------- */
+
+/* "owner_id: there is no 'o-x'" of a constraint is a bad member like any other. */
+static void name_member(struct changing *changing, const struct certctl_error *err)
+{
+	struct http_reply *reply = changing->change.reply;
+	size_t len = strcspn(err->what, ":");
+
+	if (reply->problems || err->what[len] != ':' || err->what[len + 1] != ' ')
+		return;
+	for (const struct certctl_field *field = changing->change.resource->fields; field->name; field++)
+		if (strlen(field->name) == len && strncmp(field->name, err->what, len) == 0)
+			reply->problems =
+				json_pack("[{s:s, s:s}]", "field", field->name, "detail", err->what + len + 2);
+}
+
+static int run(struct changing *changing, db_work_fn *work, struct certctl_error *err)
+{
+	struct resource_change *change = &changing->change;
+	struct certctl_error why = { 0 };
+	int rc = db_transaction(change->services->db(change->request), work, changing, &why);
+
+	change->db = NULL;
+	if (rc == CERTCTL_E_INVALID)
+		name_member(changing, &why);
+	if (rc == 0 && change->is_changed)
+		rc = call(change->resource->done, change, &why);
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
+}
+
+static void end(struct changing *changing)
+{
+	json_decref(changing->body);
+	json_decref(changing->change.document);
+	json_decref(changing->change.before);
+	json_decref(changing->change.after);
+}
+
+static void start(struct changing *changing, struct http_request *request, struct http_reply *reply,
+	enum resource_verb verb)
+{
+	const struct resource_bound *bound = resource_bound_of(request);
+
+	*changing = (struct changing){ .bound = bound,
+		.change = { .verb = verb,
+			.resource = bound->resource,
+			.services = bound->services,
+			.request = request,
+			.reply = reply,
+			.mem = request,
+			.id = verb == RESOURCE_CREATE ? NULL : http_path(request, "id") } };
+}
+
+int resource_handle_create(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct changing changing;
+
+	start(&changing, request, reply, RESOURCE_CREATE);
+	int rc = resource_read_document(request, reply, false, &changing.body, err);
+
+	if (rc == 0)
+		rc = run(&changing, create, err);
+	if (rc == 0) {
+		http_reply_header(reply, "Location",
+			talloc_asprintf(request, "%s/%s", changing.bound->resource->path, changing.change.id));
+		rc = resource_show_one(request, reply, changing.bound, 201, changing.rows);
+	}
+	end(&changing);
+	return rc;
+}
+
+static int handle_update(struct http_request *request, struct http_reply *reply, enum resource_verb verb,
+	struct certctl_error *err)
+{
+	struct changing changing;
+
+	start(&changing, request, reply, verb);
+	int rc = resource_read_document(request, reply, verb == RESOURCE_PATCH, &changing.body, err);
+
+	if (rc == 0)
+		rc = run(&changing, update, err);
+	if (rc == 0)
+		rc = resource_show_one(request, reply, changing.bound, 200, changing.rows);
+	end(&changing);
+	return rc;
+}
+
+int resource_handle_replace(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	return handle_update(request, reply, RESOURCE_REPLACE, err);
+}
+
+int resource_handle_patch(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	return handle_update(request, reply, RESOURCE_PATCH, err);
+}
+
+int resource_handle_delete(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct changing changing;
+
+	start(&changing, request, reply, RESOURCE_DELETE);
+	int rc = run(&changing, delete, err);
+
+	end(&changing);
+	return rc < 0 ? rc : http_reply_empty(reply, 204);
+}
