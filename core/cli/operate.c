@@ -1,0 +1,154 @@
+/* One operation: the call, and its reply as output.  Knows no resource. */
+#include "operate.h"
+#include "arguments.h"
+#include "values.h"
+#include "wait.h"
+
+#include <certctl/json.h>
+#include <string.h>
+
+/* --- Lists ---------------------------------------------------------------------------------------------------------------- */
+
+static int page_of(struct reply *reply, json_t **ret_rows, struct certctl_error *err)
+{
+	*ret_rows = json_object_get(reply->json, "data");
+	if (json_is_array(*ret_rows))
+		return 0;
+	return certctl_fail(err, CERTCTL_E_PROTOCOL, "a list expected from the server");
+}
+
+int operate_pages(struct cli *cli, const struct call *call, bool wants_all, operate_page_fn *take, void *arg,
+	struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *query = call->query ? json_copy(call->query) : json_object();
+	struct call next = *call;
+	bool is_last = false;
+	int rc = 0;
+
+	next.query = query;
+	while (rc == 0 && !is_last) {
+		TALLOC_CTX *mem = talloc_new(NULL);
+		struct reply reply;
+		json_t *rows = NULL;
+
+		rc = server_ask(cli, mem, &next, &reply, err);
+		if (rc == 0)
+			rc = page_of(&reply, &rows, err);
+		if (rc == 0) {
+			const char *cursor = certctl_json_text_or(reply.json, "next_cursor", NULL);
+
+			json_incref(rows);
+			json_object_del(reply.json, "data");
+			is_last = !wants_all || !cursor;
+			rc = take(arg, rows, is_last ? reply.json : NULL, err);
+			json_object_set_new(query, "cursor", json_string(cursor ? cursor : ""));
+			json_decref(rows);
+		}
+		talloc_free(mem);
+	}
+	return rc;
+}
+
+static int take_page(void *arg, json_t *rows, json_t *rest, struct certctl_error *err)
+{
+	struct output_rows *out = arg;
+	int rc = output_rows_add(out, rows, err);
+
+	if (rc < 0 || !rest)
+		return rc;
+	if (json_is_string(json_object_get(rest, "next_cursor")))
+		cli_note("there are more: --all, or --cursor=%s",
+			json_string_value(json_object_get(rest, "next_cursor")));
+	return output_rows_end(out, rest, err);
+}
+
+/* Pages as large as they may be: fewer requests for the same rows. */
+static void widen_pages(const struct arguments *arguments)
+{
+	const struct api_parameter *limit = api_parameter(arguments->call.operation, "limit");
+	json_int_t most = limit ? json_integer_value(json_object_get(limit->schema, "maximum")) : 0;
+
+	if (arguments->wants_all && most > 0 && !json_object_get(arguments->call.query, "limit"))
+		json_object_set_new(arguments->call.query, "limit", json_sprintf("%lld", (long long)most));
+}
+
+static int run_list(struct cli *cli, const struct arguments *arguments, struct certctl_error *err)
+{
+	struct output_rows *out = NULL;
+	int rc = output_rows_begin(cli->mem, &cli->output, cli->api, arguments->call.operation->reply, &out, err);
+
+	widen_pages(arguments);
+	return rc < 0 ? rc : operate_pages(cli, &arguments->call, arguments->wants_all, take_page, out, err);
+}
+
+/* --- Everything else ---------------------------------------------------------------------------------------------------------- */
+
+static int print_many(struct cli *cli, const struct api_operation *operation, json_t *data, struct certctl_error *err)
+{
+	struct output_rows *out = NULL;
+	int rc = output_rows_begin(cli->mem, &cli->output, cli->api, operation->reply, &out, err);
+
+	if (rc == 0)
+		rc = output_rows_add(out, data, err);
+	return rc < 0 ? rc : output_rows_end(out, NULL, err);
+}
+
+static int print_reply(struct cli *cli, const struct api_operation *operation, const struct reply *reply,
+	struct certctl_error *err)
+{
+	json_t *data = json_object_get(reply->json, "data");
+
+	if (operation->is_raw || (!reply->json && reply->len > 0)) {
+		fwrite(reply->text, 1, reply->len, cli->output.to);
+		return 0;
+	}
+	if (!reply->json) {
+		if (strcmp(operation->verb, "delete") == 0 && cli->output.is_terminal)
+			cli_note("deleted");
+		return 0;
+	}
+	if (operation->is_many && json_is_array(data))
+		return print_many(cli, operation, data, err);
+	return output_value(&cli->output, cli->api, operation->reply, reply->json, err);
+}
+
+static int check_needed(const struct cli *cli, const struct arguments *arguments, struct certctl_error *err)
+{
+	const struct api_operation *operation = arguments->call.operation;
+	json_t *needed = json_object_get(operation->body, "required"), *one;
+	size_t i;
+
+	(void)cli;
+	json_array_foreach(needed, i, one)
+	{
+		const char *name = json_string_value(one);
+
+		if (!json_object_get(arguments->call.body, name)) {
+			certctl_fail(err, CERTCTL_E_INVALID, "%s: needed", name);
+			return certctl_hint(err, "Give --%s=..., --set %s=..., or a document with --file.", name, name);
+		}
+	}
+	return 0;
+}
+
+int operate(struct cli *cli, const struct api_operation *operation, int argc, char **argv, struct certctl_error *err)
+{
+	struct arguments arguments;
+	struct reply reply;
+	int rc = arguments_read(cli, operation, false, argc, argv, &arguments, err);
+
+	if (rc == 0)
+		rc = check_needed(cli, &arguments, err);
+	if (rc < 0)
+		return rc;
+	if (operation->is_list)
+		return run_list(cli, &arguments, err);
+	if (cli->options.is_dry_run && strcmp(operation->method, "GET") != 0)
+		return server_show(cli, &arguments.call, err);
+	rc = server_ask(cli, cli->mem, &arguments.call, &reply, err);
+	if (rc == 0)
+		rc = print_reply(cli, operation, &reply, err);
+	if (rc == 0 && cli->options.wants_wait)
+		rc = wait_for_reply(cli, operation, &reply, err);
+	return rc;
+}
