@@ -24,6 +24,7 @@ struct certctl_agent {
 	const struct certctl_agent_settings *settings;
 	struct certctl_stop stop;
 	atomic_uint generation; /* of the identity: rises when a new certificate is in place */
+	atomic_bool is_retired; /* the control plane said so: nothing is left to do */
 };
 
 /** Name, operating system and architecture of this host, as the control plane shows them. */
@@ -55,6 +56,8 @@ struct certctl_session {
 int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session *session,
 	struct certctl_error *err) CERTCTL_CHECKED;
 void certctl_session_close(struct certctl_session *session);
+/** After a request that failed: was this agent retired?  Then everything stops. */
+bool certctl_session_note_retirement(struct certctl_agent *agent, const struct certctl_session *session);
 
 /* --- Loops: run until the stop is wanted --------------------------------------------------------------------------- */
 

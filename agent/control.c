@@ -13,7 +13,13 @@
 struct certctl_control {
 	struct certctl_control_options options;
 	struct certctl_http_client *client;
+	bool is_retired;
 };
+
+bool certctl_control_is_retired(const struct certctl_control *control)
+{
+	return control && control->is_retired;
+}
 
 int certctl_control_new(TALLOC_CTX *mem, const struct certctl_control_options *options, struct certctl_control **ret,
 	struct certctl_error *err)
@@ -50,7 +56,8 @@ struct exchange {
 };
 
 /* The control plane says why in the detail of a problem document; the status has chosen the code. */
-static void add_detail(const struct certctl_http_response *response, struct certctl_error *err)
+static void read_problem(struct certctl_control *control, const struct certctl_http_response *response,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *problem = NULL;
 
@@ -58,6 +65,8 @@ static void add_detail(const struct certctl_http_response *response, struct cert
 		return;
 	const char *detail = certctl_json_text_or(problem, "detail", "");
 
+	control->is_retired =
+		response->status == 403 && strcmp(certctl_json_text_or(problem, "code", ""), "agent_retired") == 0;
 	if (detail[0] && err)
 		snprintf(err->what, sizeof(err->what), "control plane: %s", detail);
 }
@@ -101,7 +110,7 @@ static int exchange(struct certctl_control *control, const struct exchange *what
 	if (rc == 0) {
 		rc = certctl_http_check(&response, "control plane", err);
 		if (rc < 0)
-			add_detail(&response, err);
+			read_problem(control, &response, err);
 		else
 			rc = read_reply(&response, ret, err);
 	}

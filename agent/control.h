@@ -20,6 +20,8 @@ struct certctl_control_options {
 struct certctl_control;
 int certctl_control_new(TALLOC_CTX *mem, const struct certctl_control_options *options, struct certctl_control **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
+/** Did the latest answer say that this agent was retired?  That is for good.  NULL is allowed. */
+bool certctl_control_is_retired(const struct certctl_control *control);
 
 /** A certificate of the fleet's CA, as enrolment and renewal answer it.  Texts are on `mem`. */
 struct certctl_control_certificate {

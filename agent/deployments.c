@@ -141,7 +141,8 @@ static void *run(void *arg)
 		}
 		int64_t wait_ms = certctl_backoff_next_ms(&backoff, err.retry_after_s);
 
-		if (certctl_stop_is_wanted(stop))
+		if (certctl_session_note_retirement(deployments->agent, &deployments->session) ||
+			certctl_stop_is_wanted(stop))
 			break;
 		certctl_log_error(CERTCTL_LOG_WARNING, "deployment.delayed", &err, "again_in_ms", certctl_num(wait_ms),
 			NULL);

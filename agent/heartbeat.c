@@ -118,7 +118,8 @@ void certctl_agent_heartbeat(struct certctl_agent *agent)
 		wait_ms = certctl_jitter_ms(agent->settings->heartbeat_s * 1000);
 		if (beat_and_renew(&heartbeat, &err) == 0) {
 			certctl_backoff_reset(&backoff);
-		} else if (!certctl_stop_is_wanted(&agent->stop)) {
+		} else if (!certctl_session_note_retirement(agent, &heartbeat.session) &&
+			   !certctl_stop_is_wanted(&agent->stop)) {
 			int64_t soon_ms = certctl_backoff_next_ms(&backoff, err.retry_after_s);
 
 			wait_ms = soon_ms < wait_ms ? soon_ms : wait_ms;

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/certctl/agent.yaml"
+/* EX_NOPERM of sysexits.h: the unit does not start what has nothing left to do. */
+#define EXIT_RETIRED 77
 
 const char *argp_program_version = "certctl-agent " CERTCTL_VERSION;
 
@@ -23,6 +25,7 @@ struct arguments {
 	const char *config;
 	json_t *settings; /* what the command line says, by the names of the settings */
 	bool is_enrolment, is_check, is_sample;
+	bool is_retired; /* what came of it */
 };
 
 enum { OPTION_CHECK = 1000, OPTION_SAMPLE, OPTION_SETTING };
@@ -147,10 +150,16 @@ static int run(struct certctl_agent *agent, struct certctl_error *err)
 	certctl_agent_work(agent);
 	pthread_join(heartbeat, NULL);
 	certctl_log(CERTCTL_LOG_NOTICE, "agent.stopped", NULL);
-	return 0;
+	if (!atomic_load(&agent->is_retired))
+		return 0;
+	certctl_fail(err, CERTCTL_E_DENIED, "%s: this agent was retired", agent->settings->server);
+	return certctl_hint(err,
+		"Keys and certificates on this host stay as they are.  To bring it back, remove %s and enrol "
+		"with a new token.",
+		agent->settings->dir);
 }
 
-static int run_until_signal(const struct arguments *arguments, const struct certctl_agent_settings *settings,
+static int run_until_signal(struct arguments *arguments, const struct certctl_agent_settings *settings,
 	struct certctl_error *err)
 {
 	struct certctl_agent agent = { .settings = settings };
@@ -165,10 +174,11 @@ static int run_until_signal(const struct arguments *arguments, const struct cert
 	kill(getpid(), SIGTERM); /* blocked everywhere: it can only end the wait of that thread */
 	pthread_join(signals, NULL);
 	certctl_stop_done(&agent.stop);
+	arguments->is_retired = atomic_load(&agent.is_retired);
 	return rc;
 }
 
-static int start(TALLOC_CTX *mem, const struct arguments *arguments, struct certctl_error *err)
+static int start(TALLOC_CTX *mem, struct arguments *arguments, struct certctl_error *err)
 {
 	struct certctl_agent_settings settings = { 0 };
 	struct certctl_settings_source source = { .file = arguments->config ? arguments->config : DEFAULT_CONFIG,
@@ -209,5 +219,7 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		fprintf(stderr, "certctl-agent: %s\n%s%s", err.what, err.hint, err.hint[0] ? "\n" : "");
 	talloc_free(mem);
+	if (arguments.is_retired)
+		return EXIT_RETIRED;
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

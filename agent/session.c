@@ -1,6 +1,8 @@
 /* Keeps a thread's connection to the control plane on the newest identity. */
 #include "agent.h"
 
+#include <certctl/log.h>
+
 void certctl_session_close(struct certctl_session *session)
 {
 	talloc_free(session->control);
@@ -31,4 +33,14 @@ int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session 
 		certctl_session_close(session);
 	session->generation = generation;
 	return rc;
+}
+
+bool certctl_session_note_retirement(struct certctl_agent *agent, const struct certctl_session *session)
+{
+	if (!certctl_control_is_retired(session->control))
+		return false;
+	if (!atomic_exchange(&agent->is_retired, true))
+		certctl_log(CERTCTL_LOG_NOTICE, "agent.retired", "agent", session->identity->agent_id, NULL);
+	certctl_stop_want(&agent->stop);
+	return true;
 }

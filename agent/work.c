@@ -120,7 +120,7 @@ static bool wait_after(struct work *work, struct certctl_backoff *backoff, const
 {
 	int64_t wait_ms = certctl_backoff_next_ms(backoff, why->retry_after_s);
 
-	if (certctl_stop_is_wanted(&work->agent->stop))
+	if (certctl_session_note_retirement(work->agent, &work->session) || certctl_stop_is_wanted(&work->agent->stop))
 		return true;
 	certctl_log_error(CERTCTL_LOG_WARNING, "work.failed", why, "again_in_ms", certctl_num(wait_ms), NULL);
 	return certctl_stop_wait(&work->agent->stop, wait_ms);

@@ -11,6 +11,7 @@
 #include <certctl/json.h>
 
 struct demand {
+	const char *certificate_id; /* of a body, where the path names none */
 	struct certctl_list target_ids;
 	const char *version_id;
 };
@@ -22,6 +23,17 @@ static const struct certctl_field demand_fields[] = {
 		.help = "An earlier version, whose key the agent still has; the one in force when not given."),
 	{ 0 },
 };
+
+/* For POST /api/v1/deployments. */
+static const struct certctl_field demand_any_fields[] = {
+	CERTCTL_OPTION(struct demand, certificate_id, CERTCTL_REFERENCE, .required = true, .refers_to = "certificate"),
+	CERTCTL_OPTION(struct demand, target_ids, CERTCTL_LIST, .required = true, .item_type = CERTCTL_REFERENCE,
+		.min = 1, .max = 1000, .refers_to = "target", .help = "Some of the certificate's targets."),
+	CERTCTL_OPTION(struct demand, version_id, CERTCTL_REFERENCE, .refers_to = "version",
+		.help = "An earlier version, whose key the agent still has; the one in force when not given."),
+	{ 0 },
+};
+const struct http_body deployment_demand_any_body = { "DeploymentRequest", demand_any_fields };
 
 const struct http_body deployment_demand_body = { "DeploymentDemand", demand_fields };
 
@@ -97,22 +109,52 @@ static int ask_for(struct db *db, void *arg, struct certctl_error *err)
 	return rc < 0 ? rc : record(db, asking, &actor, err);
 }
 
-int deployment_demand(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+static int check_visible(const struct asking *asking, struct certctl_error *err)
 {
-	struct demand demand = { 0 };
-	struct asking asking = { .request = request, .certificate_id = http_path(request, "id"), .demand = &demand };
-	int rc = request->body_len > 0 ? resource_read(request, reply, demand_fields, &demand, err) : 0;
+	struct http_request *request = asking->request;
+	struct db_result *rows = NULL;
+	int rc = db_once(core_of(request)->db, request, &query_deployable,
+		DB_VALUES(db_text(asking->certificate_id), db_text(request->scope)), &rows, err);
+
+	return rc == 0 && db_rows(rows) == 0
+		       ? certctl_fail(err, CERTCTL_E_NOT_FOUND, "certificate '%s' is not there", asking->certificate_id)
+		       : rc;
+}
+
+static int answer(struct asking *asking, struct http_reply *reply, struct certctl_error *err)
+{
+	struct http_request *request = asking->request;
+	const struct certctl_list *targets = &asking->demand->target_ids;
+	int rc = check_visible(asking, err);
 
 	if (rc < 0)
 		return rc;
-	if (demand.target_ids.count > 0)
-		asking.target_ids = db_array(request, demand.target_ids.items, demand.target_ids.count);
-	rc = db_transaction(core_of(request)->db, ask_for, &asking, err);
+	if (targets->count > 0)
+		asking->target_ids = db_array(request, targets->items, targets->count);
+	rc = db_transaction(core_of(request)->db, ask_for, asking, err);
 	if (rc < 0) {
 		/* Well-formed, and not possible. */
 		reply->status = rc == CERTCTL_E_DENIED ? 422 : 0;
 		return rc;
 	}
 	jobs_wake(core_of(request)->jobs);
-	return jobs_reply_accepted(reply, asking.jobs);
+	return jobs_reply_accepted(reply, asking->jobs);
+}
+
+int deployment_demand(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct demand demand = { 0 };
+	struct asking asking = { .request = request, .certificate_id = http_path(request, "id"), .demand = &demand };
+	int rc = request->body_len > 0 ? resource_read(request, reply, demand_fields, &demand, err) : 0;
+
+	return rc < 0 ? rc : answer(&asking, reply, err);
+}
+
+int deployment_demand_any(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	struct demand demand = { 0 };
+	int rc = resource_read(request, reply, demand_any_fields, &demand, err);
+	struct asking asking = { .request = request, .certificate_id = demand.certificate_id, .demand = &demand };
+
+	return rc < 0 ? rc : answer(&asking, reply, err);
 }

@@ -68,17 +68,37 @@ UPDATE jobs SET attempts = least(attempts + 1, attempts_max) WHERE id = $1 AND t
 -- A target never goes back to an older version unless told to.
 -- name: binding_deployed  $1 certificate_id text, $2 target_id text, $3 version_id text, $4 sequence bigint, $5 verified boolean, $6 observed text, $7 is_rollback boolean
 UPDATE bindings SET deployed_version_id = $3, deployed_sequence = $4, verified = $5, observed_fingerprint = $6,
-	deployed_at = clock.now(), retry_at = NULL
+	observed_at = CASE WHEN $6 IS NOT NULL THEN clock.now() ELSE observed_at END, deployed_at = clock.now(), retry_at = NULL
 WHERE certificate_id = $1 AND target_id = $2 AND (deployed_sequence <= $4 OR $7);
 
 -- name: binding_observed  $1 certificate_id text, $2 target_id text, $3 observed text
 UPDATE bindings SET observed_fingerprint = coalesce($3, observed_fingerprint) WHERE certificate_id = $1 AND target_id = $2;
 
--- name: deployment_list  $1 limit int, $2 before text, $3 certificate_id text
-SELECT id, state AS status, certificate_id, target_id, agent_id, version_id, attempts, is_rollback,
-	coalesce((report ->> 'verified')::boolean, false) AS verified, report ->> 'served_fingerprint' AS served_fingerprint,
-	error, report, created_at, started_at, ended_at
-FROM jobs_all WHERE type = 'Deployment' AND certificate_id = $3 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $1;
+-- name: deployable  $1 certificate_id text, $2 scope jsonb
+SELECT id FROM managed_certificates WHERE id = $1 AND in_scope($2, team_id, issuer_id, profile_id);
+
+-- name: certificate_deployments  $1 limit int, $2 before text, $3 certificate_id text
+SELECT j.id, j.state AS status, j.certificate_id, j.target_id, j.agent_id, j.version_id, j.attempts, j.is_rollback,
+	coalesce((j.report ->> 'verified')::boolean, false) AS verified, j.report ->> 'served_fingerprint' AS served_fingerprint,
+	j.error, j.report, j.created_at, j.started_at, j.ended_at
+FROM jobs_all j WHERE j.type = 'Deployment' AND j.certificate_id = $3 AND ($2 IS NULL OR j.id < $2) ORDER BY j.id DESC LIMIT $1;
+
+-- name: deployment_list  $1 limit int, $2 before text, $3 certificate_id text, $4 target_id text, $5 agent_id text, $6 status text, $7 scope jsonb
+SELECT j.id, j.state AS status, j.certificate_id, j.target_id, j.agent_id, j.version_id, j.attempts, j.is_rollback,
+	coalesce((j.report ->> 'verified')::boolean, false) AS verified, j.report ->> 'served_fingerprint' AS served_fingerprint,
+	j.error, j.report, j.created_at, j.started_at, j.ended_at
+FROM jobs_all j WHERE j.type = 'Deployment' AND ($2 IS NULL OR j.id < $2) AND ($3 IS NULL OR j.certificate_id = $3)
+	AND ($4 IS NULL OR j.target_id = $4) AND ($5 IS NULL OR j.agent_id = $5) AND ($6 IS NULL OR j.state = $6)
+	AND ($7 IS NULL OR EXISTS (SELECT FROM managed_certificates c WHERE c.id = j.certificate_id
+		AND in_scope($7, c.team_id, c.issuer_id, c.profile_id)))
+ORDER BY j.id DESC LIMIT $1;
+
+-- name: deployment_get  $1 id text, $2 scope jsonb
+SELECT j.id, j.state AS status, j.certificate_id, j.target_id, j.agent_id, j.version_id, j.attempts, j.is_rollback,
+	coalesce((j.report ->> 'verified')::boolean, false) AS verified, j.report ->> 'served_fingerprint' AS served_fingerprint,
+	j.error, j.report, j.created_at, j.started_at, j.ended_at
+FROM jobs_all j JOIN managed_certificates c ON c.id = j.certificate_id
+WHERE j.id = $1 AND j.type = 'Deployment' AND in_scope($2, c.team_id, c.issuer_id, c.profile_id);
 
 -- name: target_insert  $1 id text, $2 name text, $3 type text, $4 agent_id text, $5 options jsonb
 INSERT INTO targets (id, name, type, agent_id, options) VALUES (coalesce($1, make_id('tgt-')), $2, $3, $4, $5) RETURNING id;
@@ -89,3 +109,36 @@ SELECT id, name, type, agent_id, options, created_at, updated_at FROM targets WH
 -- name: target_list  $1 limit int, $2 after text, $3 type text, $4 agent_id text
 SELECT id, name, type, agent_id, options, created_at, updated_at FROM targets
 WHERE ($2 IS NULL OR id > $2) AND ($3 IS NULL OR type = $3) AND ($4 IS NULL OR agent_id = $4) ORDER BY id LIMIT $1;
+
+-- --- Looks without a deployment ---
+
+-- name: bindings_observed  $1 agent_id text, $2 ids text[], $3 fingerprints text[]
+UPDATE bindings b SET observed_fingerprint = nullif(seen.fingerprint, ''), observed_at = clock.now()
+FROM unnest($2, $3) AS seen (id, fingerprint) WHERE b.id = seen.id AND b.agent_id = $1 RETURNING b.id;
+
+-- What was deployed and is not what is served: once more.
+-- name: drift_redeploy  $1 agent_id text, $2 ids text[]
+WITH drifted AS (UPDATE bindings b SET drifted_at = clock.now()
+	FROM certificate_versions v, managed_certificates c
+	WHERE b.id = ANY ($2) AND b.agent_id = $1 AND v.id = b.deployed_version_id AND c.id = b.certificate_id
+		AND c.archived_at IS NULL AND b.observed_fingerprint <> v.fingerprint_sha256 AND v.not_after > clock.now()
+		AND b.desired_version_id = b.deployed_version_id
+		AND coalesce(b.drifted_at, '-infinity') <= clock.now() - interval '1 hour'
+		AND NOT EXISTS (SELECT FROM jobs j WHERE j.type = 'Deployment' AND j.certificate_id = b.certificate_id
+			AND j.target_id = b.target_id)
+	RETURNING b.certificate_id, b.agent_id, b.target_id, v.id AS version_id, v.fingerprint_sha256 AS expected,
+		b.observed_fingerprint AS served),
+made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, created_by)
+	SELECT 'Deployment', 'Pending', 'deploy', d.certificate_id, p.id, d.agent_id, d.target_id, d.version_id, 'certctld'
+	FROM drifted d JOIN placements p ON p.certificate_id = d.certificate_id AND p.agent_id = d.agent_id ON CONFLICT DO NOTHING)
+SELECT * FROM drifted;
+
+-- What should be there, what was put there, what was seen there.
+-- name: binding_list  $1 limit int, $2 after text, $3 certificate_id text
+SELECT b.id, b.certificate_id, b.target_id, b.agent_id, b.options, b.desired_version_id, b.deployed_version_id, b.verified, b.deployed_at,
+	b.retry_at, b.observed_fingerprint, b.observed_at, b.drifted_at,
+	CASE WHEN b.deployed_version_id IS NULL THEN 'Pending' WHEN b.desired_version_id IS DISTINCT FROM b.deployed_version_id THEN 'Outdated'
+		WHEN b.observed_fingerprint <> v.fingerprint_sha256 THEN 'Drifted' WHEN NOT b.verified THEN 'Unverified' ELSE 'Deployed' END
+		AS status
+FROM bindings b LEFT JOIN certificate_versions v ON v.id = b.deployed_version_id
+WHERE b.certificate_id = $3 AND ($2 IS NULL OR b.id > $2) ORDER BY b.id LIMIT $1;

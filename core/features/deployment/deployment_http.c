@@ -6,6 +6,7 @@
 #include "core/platform/resource/resource.h"
 #include "demand.h"
 #include "deployment.h"
+#include "deployments.h"
 
 struct target {
 	const char *id, *name, *type, *agent_id;
@@ -29,27 +30,7 @@ static const struct certctl_field target_fields[] = {
 	{ 0 },
 };
 
-static const struct certctl_field deployment_fields[] = {
-	RESOURCE_SHOWN("id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("status", CERTCTL_TEXT),
-	RESOURCE_SHOWN("certificate_id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("target_id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("agent_id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("version_id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("attempts", CERTCTL_INTEGER),
-	RESOURCE_SHOWN("is_rollback", CERTCTL_BOOLEAN),
-	RESOURCE_SHOWN("verified", CERTCTL_BOOLEAN),
-	RESOURCE_SHOWN("served_fingerprint", CERTCTL_TEXT),
-	RESOURCE_SHOWN("error", CERTCTL_OBJECT),
-	RESOURCE_SHOWN("report", CERTCTL_OBJECT),
-	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("started_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("ended_at", CERTCTL_TIME),
-	{ 0 },
-};
-
 static const struct http_body target_body = { "Target", target_fields };
-static const struct http_body deployment_body = { "Deployment", deployment_fields };
 
 static int reply_target(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	struct certctl_error *err)
@@ -114,15 +95,6 @@ static int list_targets(struct http_request *request, struct http_reply *reply, 
 	return resource_reply_list(request, reply, core_of(request)->db, &targets, err);
 }
 
-static int list_deployments(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	static const struct resource_list deployments = {
-		.fields = deployment_fields, .query = &query_deployment_list, .parent = "id"
-	};
-
-	return resource_reply_list(request, reply, core_of(request)->db, &deployments, err);
-}
-
 static const struct http_route routes[] = {
 	{ "GET", "/api/v1/targets", PERMISSION_TARGETS_READ, list_targets, .summary = "List targets",
 		.gives = &target_body, .is_list = true, .filters = filters },
@@ -130,9 +102,21 @@ static const struct http_route routes[] = {
 		.takes = &target_body, .gives = &target_body, .status = 201 },
 	{ "GET", "/api/v1/targets/{id}", PERMISSION_TARGETS_READ, get_target, .summary = "Get a target",
 		.gives = &target_body },
-	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, list_deployments,
+	{ "GET", "/api/v1/deployments", PERMISSION_CERTIFICATES_READ, deployments_list,
+		.summary = "List deployments, newest first", .gives = &deployment_body, .is_list = true,
+		.filters = deployment_filters },
+	{ "GET", "/api/v1/deployments/{id}", PERMISSION_CERTIFICATES_READ, deployments_get,
+		.summary = "Get a deployment with what the agent reported", .gives = &deployment_body },
+	{ "POST", "/api/v1/deployments", PERMISSION_CERTIFICATES_DEPLOY, deployment_demand_any,
+		.summary = "Deploy a certificate to some of its targets", .takes = &deployment_demand_any_body,
+		.gives = &jobs_body, .is_list = true, .status = 202 },
+	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, deployments_of_certificate,
 		.summary = "List a certificate's deployments, newest first", .gives = &deployment_body,
 		.is_list = true },
+	{ "GET", "/api/v1/certificates/{id}/bindings", PERMISSION_CERTIFICATES_READ, bindings_of_certificate,
+		.summary =
+			"List where a certificate is to be served: what should be there, was put there, was seen there",
+		.gives = &binding_body, .is_list = true },
 	{ "POST", "/api/v1/certificates/{id}/deploy", PERMISSION_CERTIFICATES_DEPLOY, deployment_demand,
 		.summary = "Deploy a certificate now, or roll back to an earlier version",
 		.takes = &deployment_demand_body, .gives = &jobs_body, .is_list = true, .status = 202 },

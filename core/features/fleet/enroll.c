@@ -11,74 +11,6 @@
 /* Renewed by itself at two thirds; an agent that was away for longer enrols again. */
 #define LIFETIME_S (90 * INT64_C(86400))
 
-/* --- Tokens ---------------------------------------------------------------------------------------------------------- */
-
-struct token {
-	const char *name, *agent_id;
-	int64_t ttl_seconds;
-};
-
-static const struct certctl_field token_fields[] = {
-	RESOURCE_SHOWN("id", CERTCTL_TEXT),
-	CERTCTL_OPTION(struct token, name, CERTCTL_TEXT, .max = 200, .help = "For people."),
-	CERTCTL_OPTION(struct token, agent_id, CERTCTL_REFERENCE, .refers_to = "agent",
-		.help = "The id that the agent gets; generated when absent."),
-	CERTCTL_OPTION(struct token, ttl_seconds, CERTCTL_INTEGER, .fallback = "3600", .min = 60, .max = 2592000,
-		.flags = RESOURCE_WRITE_ONLY, .help = "How long it can be used."),
-	RESOURCE_SHOWN("created_by", CERTCTL_TEXT),
-	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("expires_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("token", CERTCTL_TEXT), /* once, when it is made: no column has it */
-	{ 0 },
-};
-const struct http_body fleet_token_body = { "EnrollmentToken", token_fields };
-
-struct token_creation {
-	const struct token *wanted;
-	const struct access_secret *secret;
-	struct audit_actor actor;
-	TALLOC_CTX *mem;
-	struct db_result *rows;
-};
-
-static int insert_token(struct db *db, void *arg, struct certctl_error *err)
-{
-	struct token_creation *creation = arg;
-	int rc = db_run(db, creation->mem, &query_token_insert,
-		DB_VALUES(db_text(creation->wanted->name), db_text(creation->secret->lookup),
-			db_text(creation->secret->sha256), db_text(creation->wanted->agent_id),
-			db_text(creation->actor.name), db_integer(creation->wanted->ttl_seconds)),
-		&creation->rows, err);
-
-	if (rc < 0)
-		return rc;
-	return audit_record(db, &creation->actor,
-		&(struct audit_event){
-			"enrollment_token_created", "enrollment_token", db_get_text(creation->rows, 0, "id"), NULL },
-		err);
-}
-
-int fleet_create_token(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	struct token wanted = { 0 };
-	struct access_secret secret = { 0 };
-	struct token_creation creation = { .wanted = &wanted, .secret = &secret, .mem = request };
-	int rc = resource_read(request, reply, token_fields, &wanted, err);
-
-	creation.actor = audit_actor_of(request);
-	if (rc == 0)
-		rc = access_secret_make(request, "et", &secret, err);
-	if (rc == 0)
-		rc = db_transaction(core_of(request)->db, insert_token, &creation, err);
-	if (rc < 0)
-		return rc;
-	/* Shown now and never again. */
-	certctl_buffer_puts(&reply->body, "{");
-	resource_write_members(&reply->body, token_fields, creation.rows, 0);
-	certctl_buffer_printf(&reply->body, ",\"token\":\"%s\"}", secret.text);
-	return http_reply_json(reply, 201);
-}
-
 /* --- Certificates ---------------------------------------------------------------------------------------------------- */
 
 static const struct certctl_field credential_fields[] = {
@@ -164,6 +96,18 @@ static int refuse(struct certctl_error *err)
 	return certctl_fail(err, CERTCTL_E_DENIED, "token: unknown, expired or used");
 }
 
+/* An agent that is there already has lost its identity: what it had is refused from now on. */
+static int replace_credential(struct db *db, struct enrolling *work, struct certctl_error *err)
+{
+	int rc = db_run(db, NULL, &query_credentials_revoke, DB_VALUES(db_text(work->agent_id)), NULL, err);
+
+	return rc < 0 ? rc
+		      : audit_record(db, &work->actor,
+				&(struct audit_event){
+					"agent_updated", "agent", work->agent_id, "{\"certificate\":\"replaced\"}" },
+				err);
+}
+
 static int add_agent(struct db *db, struct enrolling *work, const char *wanted_id, struct certctl_error *err)
 {
 	const struct enrolment *in = work->in;
@@ -175,8 +119,12 @@ static int add_agent(struct db *db, struct enrolling *work, const char *wanted_i
 
 	if (rc < 0)
 		return rc;
+	if (db_rows(rows) == 0)
+		return certctl_fail(err, CERTCTL_E_CONFLICT, "agent '%s' was retired", wanted_id);
 	work->agent_id = db_get_text(rows, 0, "id");
 	work->actor = (struct audit_actor){ .name = work->agent_id, .type = "agent", .source_ip = work->source_ip };
+	if (db_get_boolean(rows, 0, "was_there"))
+		return replace_credential(db, work, err);
 	return audit_record(db, &work->actor, &(struct audit_event){ "agent_created", "agent", work->agent_id, NULL },
 		err);
 }

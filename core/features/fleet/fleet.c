@@ -1,37 +1,67 @@
 /* Who an agent is, and the routes of the fleet, for agents and for operators. */
 #include "fleet.h"
+#include "agents.h"
 #include "core/features/access/access.h"
 #include "core/features/fleet/fleet.sql.h"
-#include "core/features/jobs/jobs.h"
 #include "enroll.h"
+#include "presence.h"
+#include "tokens.h"
 #include "work.h"
 
 #include <certctl/x509.h>
 #include <string.h>
 
-int fleet_authenticate(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+static int refuse(struct http_reply *reply, const char *why, struct certctl_error *err)
 {
+	reply->status = 401;
+	reply->code = "unauthenticated";
+	return certctl_fail(err, CERTCTL_E_DENIED, "%s", why);
+}
+
+static int refuse_retired(struct http_reply *reply, struct certctl_error *err)
+{
+	reply->status = 403;
+	reply->code = "agent_retired"; /* a word that agents look for: they stop */
+	return certctl_fail(err, CERTCTL_E_DENIED, "this agent was retired");
+}
+
+/* Ask the database who shows this certificate, and remember its answer. */
+static int identify(struct http_request *request, struct http_reply *reply, const char **ret_id,
+	struct certctl_error *err)
+{
+	struct presence *presence = core_of(request)->presence;
 	struct certctl_certificate *certificate = NULL;
 	struct db_result *rows = NULL;
 	const char *pem = request->certificate_pem;
+	uint64_t changes = presence_changes(presence);
 
-	if (!pem || certctl_certificate_read(request, pem, strlen(pem), &certificate, NULL) < 0 ||
-		!certificate->common_name) {
-		reply->status = 401;
-		reply->code = "unauthenticated";
-		return certctl_fail(err, CERTCTL_E_DENIED, "the client certificate of an enrolled agent is needed");
-	}
+	if (certctl_certificate_read(request, pem, strlen(pem), &certificate, NULL) < 0 || !certificate->common_name)
+		return refuse(reply, "the client certificate of an enrolled agent is needed", err);
 	int rc = db_once(core_of(request)->db, request, &query_agent_identify,
 		DB_VALUES(db_text(certificate->common_name), db_text(certificate->serial)), &rows, err);
 
 	if (rc < 0)
 		return rc;
-	if (db_rows(rows) == 0) {
-		reply->status = 401;
-		reply->code = "unauthenticated";
-		return certctl_fail(err, CERTCTL_E_DENIED, "this agent is not enrolled any more");
-	}
-	request->actor = db_get_text(rows, 0, "id");
+	if (db_rows(rows) == 0)
+		return refuse(reply, "this agent is not enrolled any more", err);
+	request->actor = *ret_id = db_get_text(rows, 0, "id");
+	request->actor_type = "agent";
+	if (db_get_boolean(rows, 0, "is_retired"))
+		return refuse_retired(reply, err);
+	presence_remember(presence, pem, *ret_id, changes);
+	return 0;
+}
+
+int fleet_authenticate(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	if (!request->certificate_pem)
+		return refuse(reply, "the client certificate of an enrolled agent is needed", err);
+	const char *id = presence_recall(core_of(request)->presence, request->certificate_pem, request);
+	int rc = id ? 0 : identify(request, reply, &id, err);
+
+	if (rc < 0)
+		return rc;
+	request->actor = id;
 	request->actor_type = "agent";
 	request->permissions = HTTP_PERMISSION_AGENT;
 	/* Somebody else's path is not there for this agent. */
@@ -40,47 +70,26 @@ int fleet_authenticate(struct http_request *request, struct http_reply *reply, s
 	return 0;
 }
 
-static const struct certctl_field agent_fields[] = {
-	RESOURCE_SHOWN("id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("name", CERTCTL_TEXT),
-	RESOURCE_SHOWN("status", CERTCTL_TEXT),
-	RESOURCE_SHOWN("hostname", CERTCTL_TEXT),
-	RESOURCE_SHOWN("os", CERTCTL_TEXT),
-	RESOURCE_SHOWN("architecture", CERTCTL_TEXT),
-	RESOURCE_SHOWN("version", CERTCTL_TEXT),
-	RESOURCE_SHOWN("ip_address", CERTCTL_TEXT),
-	RESOURCE_SHOWN("plugins", CERTCTL_LIST),
-	RESOURCE_SHOWN("last_heartbeat_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
-	{ 0 },
-};
-
-static const struct http_body agent_body = { "Agent", agent_fields };
-
-static int get_agent(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	const char *id = http_path(request, "id");
-	struct db_result *rows = NULL;
-	int rc = db_once(core_of(request)->db, request, &query_agent_get, DB_VALUES(db_text(id)), &rows, err);
-
-	return rc < 0 ? rc : resource_reply(reply, 200, agent_fields, rows, "agent", id, err);
-}
-
-static int list_agents(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	static const struct resource_list agents = { .fields = agent_fields, .query = &query_agent_list };
-
-	return resource_reply_list(request, reply, core_of(request)->db, &agents, err);
-}
-
 static const struct http_route routes[] = {
+	{ "GET", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_READ, fleet_list_tokens,
+		.summary = "List enrolment tokens", .gives = &fleet_token_body, .is_list = true,
+		.filters = fleet_token_filters },
 	{ "POST", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_WRITE, fleet_create_token,
 		.summary = "Create a token that enrols one agent", .takes = &fleet_token_body,
 		.gives = &fleet_token_body, .status = 201 },
-	{ "GET", "/api/v1/agents", PERMISSION_AGENTS_READ, list_agents, .summary = "List agents", .gives = &agent_body,
-		.is_list = true },
-	{ "GET", "/api/v1/agents/{id}", PERMISSION_AGENTS_READ, get_agent, .summary = "Get an agent",
-		.gives = &agent_body },
+	{ "DELETE", "/api/v1/enrollment-tokens/{id}", PERMISSION_AGENTS_WRITE, fleet_revoke_token,
+		.summary = "Revoke a token that was not used", .status = 204 },
+	{ "GET", "/api/v1/agents", PERMISSION_AGENTS_READ, fleet_list_agents, .summary = "List agents",
+		.gives = &fleet_agent_body, .is_list = true, .filters = fleet_agent_filters },
+	{ "GET", "/api/v1/agents-summary", PERMISSION_AGENTS_READ, fleet_summarize_agents,
+		.summary = "Count agents by status, version and system", .gives = &fleet_agent_summary_body },
+	{ "GET", "/api/v1/agents/{id}", PERMISSION_AGENTS_READ, fleet_get_agent,
+		.summary = "Get an agent, its plugins and its latest jobs", .gives = &fleet_agent_body },
+	{ "POST", "/api/v1/agents/{id}/retire", PERMISSION_AGENTS_WRITE, fleet_retire_agent,
+		.summary = "Retire an agent for good: its jobs end, its credential is refused, it stops",
+		.gives = &fleet_agent_body },
+	{ "DELETE", "/api/v1/agents/{id}", PERMISSION_AGENTS_WRITE, fleet_delete_agent,
+		.summary = "Remove a retired agent from sight", .status = 204 },
 	{ 0 },
 };
 
@@ -98,16 +107,29 @@ static const struct http_route agent_routes[] = {
 		.also = 204 },
 	{ "POST", "/api/v1/agents/{id}/csr", HTTP_PERMISSION_AGENT, fleet_csr,
 		.summary = "Hand in a certificate request", .takes = &fleet_csr_body, .gives = &fleet_state_body,
-		.status = 202, .also = 200, .also_gives = &jobs_body },
+		.status = 202, .also = 200, .also_gives = &fleet_outcome_body },
 	{ "POST", "/api/v1/agents/{id}/jobs/{job}/status", HTTP_PERMISSION_AGENT, fleet_status, .body_max = 1048576,
 		.summary = "Report on a job", .takes = &fleet_status_body, .gives = &fleet_state_body },
+	{ "GET", "/api/v1/agents/{id}/plan", HTTP_PERMISSION_AGENT, fleet_plan,
+		.summary = "See what the agent is to keep, without taking work", .gives = &fleet_plan_body,
+		.filters = fleet_plan_filters },
+	{ "POST", "/api/v1/agents/{id}/observations", HTTP_PERMISSION_AGENT, fleet_observe, .flags = HTTP_QUIET,
+		.body_max = 262144, .summary = "Tell which certificates are served", .takes = &fleet_observations_body,
+		.status = 204 },
+	{ "POST", "/api/v1/agents/{id}/destroyed-keys", HTTP_PERMISSION_AGENT, fleet_keys_destroyed, .body_max = 262144,
+		.summary = "Tell which private keys are no more", .takes = &fleet_destroyed_keys_body, .status = 204 },
 	{ 0 },
 };
 
+static const struct job_timer timers[] = { { "fleet.forget", 300, &query_agent_changes_forget }, { 0 } };
+
 const struct feature fleet_feature = {
 	.name = "fleet",
-	.about = "Agents and how they enrol.",
+	.about = "Agents: how they enrol, how they are, how they leave.",
 	.routes = routes,
 	.agent_routes = agent_routes,
+	.timers = timers,
+	.start = presence_start,
+	.stop = presence_stop,
 	.woken = fleet_woken,
 };

@@ -1,7 +1,7 @@
 /* What agents hand in: requests for certificates and reports.  The rules are issuance's and deployment's. */
 #include "core/features/deployment/deployment.h"
+#include "core/features/fleet/fleet.sql.h"
 #include "core/features/issuance/issuance.h"
-#include "core/features/jobs/jobs.h"
 #include "work.h"
 
 #include <stdlib.h>
@@ -15,6 +15,32 @@ static const struct certctl_field state_fields[] = {
 	{ 0 },
 };
 const struct http_body fleet_state_body = { "JobState", state_fields };
+
+/* A request whose job has ended: the certificate, or why there is none. */
+static const struct certctl_field outcome_fields[] = {
+	RESOURCE_SHOWN("id", CERTCTL_TEXT),
+	RESOURCE_SHOWN("type", CERTCTL_TEXT),
+	RESOURCE_SHOWN("status", CERTCTL_TEXT),
+	RESOURCE_SHOWN("certificate_id", CERTCTL_TEXT),
+	RESOURCE_SHOWN("csr_sha256", CERTCTL_TEXT),
+	RESOURCE_SHOWN("version_id", CERTCTL_TEXT),
+	RESOURCE_SHOWN("certificate", CERTCTL_TEXT), /* PEM */
+	RESOURCE_SHOWN("chain", CERTCTL_TEXT),
+	RESOURCE_SHOWN("error", CERTCTL_OBJECT),
+	RESOURCE_SHOWN("ended_at", CERTCTL_TIME),
+	{ 0 },
+};
+const struct http_body fleet_outcome_body = { "JobOutcome", outcome_fields };
+
+static int reply_outcome(struct http_request *request, struct http_reply *reply, const char *job_id,
+	struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_once(core_of(request)->db, request, &query_csr_outcome,
+		DB_VALUES(db_text(job_id), db_text(request->actor)), &rows, err);
+
+	return rc < 0 ? rc : resource_reply(reply, 200, outcome_fields, rows, "job", job_id, err);
+}
 
 static int reply_state(struct http_reply *reply, unsigned status, const char *job_id, const char *state)
 {
@@ -83,7 +109,7 @@ int fleet_csr(struct http_request *request, struct http_reply *reply, struct cer
 		return rc;
 	}
 	if (has_ended(state))
-		return jobs_reply(request, reply, 200, body.job_id, err);
+		return reply_outcome(request, reply, body.job_id, err);
 	if (wait_s > 0 && !request->is_time_up)
 		return http_wait(request, talloc_asprintf(request, "job/%s", body.job_id), wait_s * 1000);
 	return reply_state(reply, 202, body.job_id, state);

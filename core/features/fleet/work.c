@@ -1,6 +1,7 @@
 /* What agents are given to do.  Every query is limited to the agent's own in SQL. */
 #include "work.h"
 #include "core/features/fleet/fleet.sql.h"
+#include "presence.h"
 
 #include <certctl/log.h>
 #include <certctl/name.h>
@@ -10,6 +11,7 @@
 #define JOBS_MAX   16
 #define HELD_MAX   64
 #define WAIT_MAX_S 55
+#define VERDICT_MS 10000 /* for an answer of the database to a poll that does not wait */
 
 const struct certctl_field fleet_work_parameters[] = {
 	{ .name = "wait",
@@ -84,49 +86,133 @@ static int hand_out(struct db *db, void *arg, struct certctl_error *err)
 		&work->jobs, err);
 }
 
+static int reply_jobs(struct http_reply *reply, const struct db_result *jobs)
+{
+	for (size_t i = 0; i < db_rows(jobs); i++)
+		certctl_buffer_printf(&reply->body, "%s%s", i ? "," : "{\"jobs\":[", db_get_text(jobs, i, "job"));
+	certctl_buffer_puts(&reply->body, "]}");
+	return http_reply_json(reply, 200);
+}
+
+static int reply_nothing(struct http_request *request, struct http_reply *reply)
+{
+	presence_touch(core_of(request)->presence, request->actor, true);
+	return http_reply_empty(reply, 204);
+}
+
+/* Most polls find nothing, and cost no statement of their own: somebody asks for all that came in the same moment. */
+static int ask_with_others(struct http_request *request, const char *runner, int64_t wait_s)
+{
+	struct presence *presence = core_of(request)->presence;
+
+	presence_touch(presence, request->actor, false);
+	presence_ask_for_work(presence, request->actor, wait_s == 0);
+	return http_wait(request, runner, wait_s > 0 ? wait_s * 1000 : VERDICT_MS);
+}
+
+/* Run again: woken, or its time is up.  HTTP_WAITING: look for work; otherwise the reply is there. */
+static int go_on(struct http_request *request, struct http_reply *reply, int64_t wait_s, struct certctl_error *err)
+{
+	struct presence *presence = core_of(request)->presence;
+	/* It may have been retired meanwhile. */
+	int rc = fleet_authenticate(request, reply, err);
+
+	if (rc < 0)
+		return rc;
+	if (request->is_time_up && wait_s > 0)
+		return reply_nothing(request, reply);
+	if (wait_s > 0)
+		return HTTP_WAITING;
+	switch (presence_verdict(presence, request->actor, request->received_ms)) {
+	case PRESENCE_NO_WORK:
+		return reply_nothing(request, reply);
+	case PRESENCE_FAILED:
+		return certctl_fail(err, CERTCTL_E_UNAVAILABLE, "the database does not answer");
+	case PRESENCE_UNKNOWN:
+		break;
+	}
+	return HTTP_WAITING;
+}
+
 int fleet_work(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct handing_out work = { .mem = request,
 		.runner = talloc_asprintf(request, "agent/%s", request->actor),
 		.lease_s = core_of(request)->settings->jobs.lease_seconds };
+	bool is_first_run = request->wait_until_ms == 0;
 	int64_t wait_s = 0;
 	int rc = read_wait(request, &wait_s, err);
 
-	if (rc == 0)
+	if (rc == 0 && is_first_run && !http_query(request, "held") && !request->is_time_up)
+		return ask_with_others(request, work.runner, wait_s);
+	if (rc == 0 && !is_first_run && (rc = go_on(request, reply, wait_s, err)) != HTTP_WAITING)
+		return rc;
+	if (rc >= 0)
 		rc = read_held(request, &work.held, err);
 	if (rc == 0)
 		rc = db_transaction(core_of(request)->db, hand_out, &work, err);
 	if (rc < 0)
 		return rc;
-	if (db_rows(work.jobs) == 0)
-		return wait_s == 0 || request->is_time_up ? http_reply_empty(reply, 204)
-							  : http_wait(request, work.runner, wait_s * 1000);
-	for (size_t i = 0; i < db_rows(work.jobs); i++)
-		certctl_buffer_printf(&reply->body, "%s%s", i ? "," : "{\"jobs\":[", db_get_text(work.jobs, i, "job"));
-	certctl_buffer_puts(&reply->body, "]}");
-	return http_reply_json(reply, 200);
+	if (db_rows(work.jobs) > 0)
+		return reply_jobs(reply, work.jobs);
+	return wait_s == 0 || request->is_time_up ? reply_nothing(request, reply)
+						  : http_wait(request, work.runner, wait_s * 1000);
 }
 
 /* --- Waking ---------------------------------------------------------------------------------------------------------- */
 
-/* One query for all who wait under a prefix: which of them may go on? */
-static int wake(struct core *core, TALLOC_CTX *mem, const char *prefix, size_t skip, const struct db_query *query,
-	const char *column, struct certctl_error *err)
+/* Agents that have work now, waiting here or not. */
+static int wake_agents(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
 {
-	const char **keys = NULL, **names;
+	struct db_result *rows = NULL;
+	int rc = db_once(core->db, mem, &query_runners_due, DB_NO_VALUES, &rows, err);
+
+	for (size_t i = 0; rc == 0 && i < db_rows(rows); i++)
+		http_wake(core->http, db_get_text(rows, i, "runner"));
+	return rc;
+}
+
+/* What is remembered of agents that were retired or have another credential; what cannot be asked for is not believed. */
+static int forget_changed(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_once(core->db, mem, &query_agents_changed, DB_NO_VALUES, &rows, err);
+
+	if (rc < 0) {
+		presence_forget(core->presence, NULL, 0);
+		return rc;
+	}
+	size_t count = db_rows(rows);
+	const char **ids = talloc_array(mem, const char *, (unsigned)count + 1);
+
+	if (!ids)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		ids[i] = db_get_text(rows, i, "agent_id");
+	if (count > 0)
+		presence_forget(core->presence, ids, count);
+	for (size_t i = 0; i < count; i++)
+		http_wake(core->http, talloc_asprintf(mem, "agent/%s", ids[i]));
+	return 0;
+}
+
+/* Those who wait for the end of a job. */
+static int wake_enders(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
+{
+	const char **keys = NULL, **ids;
 	struct db_result *rows = NULL;
 	size_t count = 0;
-	int rc = http_waiting(core->http, prefix, mem, &keys, &count, err);
+	int rc = http_waiting(core->http, "job/", mem, &keys, &count, err);
 
 	if (rc < 0 || count == 0)
 		return rc;
-	names = talloc_array(mem, const char *, (unsigned)count);
-	for (size_t i = 0; names && i < count; i++)
-		names[i] = keys[i] + skip;
-	rc = names ? db_once(core->db, mem, query, DB_VALUES(db_text(db_array(mem, names, count))), &rows, err)
-		   : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	ids = talloc_array(mem, const char *, (unsigned)count);
+	for (size_t i = 0; ids && i < count; i++)
+		ids[i] = keys[i] + strlen("job/");
+	rc = ids ? db_once(core->db, mem, &query_jobs_gone, DB_VALUES(db_text(db_array(mem, ids, count))), &rows, err)
+		 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	for (size_t i = 0; rc == 0 && i < db_rows(rows); i++)
-		http_wake(core->http, talloc_asprintf(mem, "%.*s%s", (int)skip, prefix, db_get_text(rows, i, column)));
+		http_wake(core->http, talloc_asprintf(mem, "job/%s", db_get_text(rows, i, "id")));
 	return rc;
 }
 
@@ -134,10 +220,12 @@ void fleet_woken(struct core *core)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct certctl_error err = { 0 };
-	int rc = wake(core, mem, "agent/", 0, &query_runners_due, "runner", &err);
+	int rc = forget_changed(core, mem, &err);
 
 	if (rc == 0)
-		rc = wake(core, mem, "job/", strlen("job/"), &query_jobs_gone, "id", &err);
+		rc = wake_agents(core, mem, &err);
+	if (rc == 0)
+		rc = wake_enders(core, mem, &err);
 	if (rc < 0)
 		certctl_log_error(CERTCTL_LOG_DEBUG, "fleet.wake_failed", &err, NULL);
 	talloc_free(mem);

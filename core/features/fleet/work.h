@@ -6,11 +6,15 @@
 #include "fleet.h"
 
 extern const struct http_body fleet_heartbeat_body, fleet_work_body, fleet_csr_body, fleet_status_body,
-	fleet_state_body;
+	fleet_state_body, fleet_outcome_body, fleet_plan_body, fleet_observations_body, fleet_destroyed_keys_body;
 extern const struct certctl_field fleet_work_parameters[];
+extern const char *const fleet_plan_filters[];
 
 int fleet_heartbeat(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 int fleet_work(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+int fleet_plan(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+int fleet_observe(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
+int fleet_keys_destroyed(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 int fleet_csr(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 int fleet_status(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 /** Wake those whose wait is over. */

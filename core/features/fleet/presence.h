@@ -1,0 +1,42 @@
+/*
+ * Inside fleet: what a server remembers of its agents, so that the sign of life of a hundred thousand idle ones costs a few
+ * statements a second.  The database decides; everything here may be forgotten at any time.
+ */
+#ifndef CORE_FLEET_PRESENCE_H
+#define CORE_FLEET_PRESENCE_H
+
+#include "fleet.h"
+
+/** Of struct core: starts with the server.  Any thread. */
+struct presence;
+int presence_start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err) CERTCTL_CHECKED;
+void presence_stop(struct core *core);
+
+/** Whose client certificate is this?  The agent's id, on `mem`; NULL: not known here, ask the database. */
+const char *presence_recall(struct presence *presence, const char *certificate_pem, TALLOC_CTX *mem);
+/** The database said so.  `changes`: what presence_changes() gave before it was asked. */
+void presence_remember(struct presence *presence, const char *certificate_pem, const char *agent_id, uint64_t changes);
+uint64_t presence_changes(struct presence *presence);
+/** These agents changed: ask again.  NULL: all of them. */
+void presence_forget(struct presence *presence, const char *const *agent_ids, size_t count);
+
+/** A sign of life, written with everybody else's within a second. */
+void presence_touch(struct presence *presence, const char *agent_id, bool is_empty_poll);
+
+/** Did this agent say the same of itself a while ago?  `facts_sha256`: over all that it said. */
+bool presence_has_facts(struct presence *presence, const char *agent_id, const char *facts_sha256);
+void presence_keep_facts(struct presence *presence, const char *agent_id, const char *facts_sha256);
+
+/* --- Polls that have just come: one query for all of a moment ------------------------------------------------------------- */
+
+/** Find out whether there is work for it, then wake `agent/<id>` when there is, or when `wants_verdict`. */
+void presence_ask_for_work(struct presence *presence, const char *agent_id, bool wants_verdict);
+enum presence_verdict {
+	PRESENCE_UNKNOWN = 0, /* look yourself */
+	PRESENCE_NO_WORK,
+	PRESENCE_FAILED, /* the database did not answer */
+};
+/** What was found out since `since_ms` (monotonic). */
+enum presence_verdict presence_verdict(struct presence *presence, const char *agent_id, int64_t since_ms);
+
+#endif
