@@ -7,6 +7,7 @@
 #include "core/features/issuance/issuance.h"
 #include "core/features/jobs/jobs.h"
 #include "core/features/organization/organization.h"
+#include "core/features/policy/policy.h"
 #include "core/features/statistics/statistics.h"
 #include "core/features/system/system.h"
 
@@ -15,10 +16,12 @@ const struct feature *const features[] = {
 	&access_feature,
 	&audit_feature,
 	&organization_feature,
+	&policy_feature,
 	&certificates_feature,
 	&issuance_feature,
 	&fleet_feature,
 	&deployment_feature,
 	&jobs_feature,
+	&statistics_feature,
 	NULL,
 };

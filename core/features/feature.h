@@ -22,6 +22,7 @@ struct core {
 	struct jobs *jobs;
 	struct http_server *http;
 	struct audit *audit;
+	struct statistics *statistics;
 	struct presence *presence; /* of agents: what fleet remembers */
 	struct access *access;
 	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */
@@ -36,6 +37,7 @@ struct feature {
 	const struct http_route *agent_routes; /* for agents, on their own listener */
 	const struct job_step *steps;          /* that servers run */
 	const struct job_timer *timers;        /* what is looked after again and again */
+	const struct metric *metrics;          /* what is measured */
 	void (*woken)(struct core *core);      /* something changed: look at who waits */
 	/* Threads of its own: once the database is there and before anything is served; and when nothing is served any more. */
 	int (*start)(struct core *core, TALLOC_CTX *mem, struct certctl_error *err);

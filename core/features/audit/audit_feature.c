@@ -3,6 +3,7 @@
 #include "audit_routes.h"
 #include "calls.h"
 #include "core/features/audit/audit.sql.h"
+#include "core/features/audit/seal.sql.h"
 #include "sealer.h"
 
 #include <certctl/buffer.h>
@@ -73,9 +74,30 @@ static bool finished(struct http_request *request, const struct http_reply *repl
 	return audit_calls_take(core_of(request)->audit->calls, request, reply, can_hold);
 }
 
+static void read_dropped(void *context, const struct metric *metric, struct certctl_buffer *out)
+{
+	const struct core *core = context;
+
+	metric_sample(out, metric, NULL, (double)audit_calls_dropped(core->audit->calls));
+}
+
+static const struct metric metrics[] = {
+	{ "certctl_audit_seal_lag_seconds", "How old the first event is that is not sealed.", METRIC_GAUGE, { 0 },
+		.query = &query_metric_audit_lag, .every_s = 5 },
+	{ "certctl_audit_sealed_events_total", "Events that are sealed.", METRIC_COUNTER, { 0 },
+		.query = &query_metric_audit_sealed, .every_s = 5 },
+	{ "certctl_audit_checkpoint_age_seconds", "How old the latest signature over the trail is.", METRIC_GAUGE, { 0 },
+		.query = &query_metric_audit_checkpoint_age, .every_s = 5 },
+	{ "certctl_audit_calls_dropped_total",
+		"Calls that were refused and are missing in the trail, because too many came at once.", METRIC_COUNTER,
+		{ 0 }, read_dropped },
+	{ 0 },
+};
+
 const struct feature audit_feature = { .name = "audit",
 	.about = "What happened.",
 	.routes = audit_routes,
+	.metrics = metrics,
 	.start = start,
 	.stop = stop,
 	.finished = finished };

@@ -36,7 +36,8 @@ struct audit_calls {
 	atomic_bool must_stop;
 	bool is_running;
 	pthread_t thread;
-	atomic_llong quiet, dropped;
+	atomic_llong quiet, dropped;    /* since they were last written down */
+	atomic_ullong dropped_in_all;
 	int64_t counted_ms;
 };
 
@@ -112,6 +113,17 @@ static struct call *make_call(const struct http_request *request, const struct h
 
 /* --- The queue ------------------------------------------------------------------------------------------------------- */
 
+static void drop(struct audit_calls *calls)
+{
+	atomic_fetch_add(&calls->dropped, 1);
+	atomic_fetch_add(&calls->dropped_in_all, 1);
+}
+
+uint64_t audit_calls_dropped(const struct audit_calls *calls)
+{
+	return atomic_load(&calls->dropped_in_all);
+}
+
 static bool is_left_out(struct audit_calls *calls, const struct http_request *request, const struct http_reply *reply,
 	bool is_read)
 {
@@ -119,6 +131,8 @@ static bool is_left_out(struct audit_calls *calls, const struct http_request *re
 		atomic_fetch_add(&calls->quiet, 1);
 		return true;
 	}
+	if (request->route && request->route->flags & HTTP_SCRAPE && reply->status == 200)
+		return true;
 	return is_read && audit_exclude_matches(calls->exclude, request->path);
 }
 
@@ -153,7 +167,7 @@ bool audit_calls_take(struct audit_calls *calls, struct http_request *request, c
 			return can_hold;
 		talloc_free(call);
 	}
-	atomic_fetch_add(&calls->dropped, 1);
+	drop(calls);
 	return false;
 }
 
@@ -234,7 +248,7 @@ static void let_go(struct audit_calls *calls, struct call *group, const struct c
 			continue;
 		}
 		if (failure)
-			atomic_fetch_add(&calls->dropped, 1);
+			drop(calls);
 		talloc_free(call);
 	}
 }

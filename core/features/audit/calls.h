@@ -14,6 +14,8 @@ int audit_calls_start(TALLOC_CTX *mem, struct db_pool *db, const struct certctl_
 /** http_finished_fn of one server. */
 bool audit_calls_take(struct audit_calls *calls, struct http_request *request, const struct http_reply *reply,
 	bool can_hold);
+/** Calls that are missing in the trail, ever since the start. */
+uint64_t audit_calls_dropped(const struct audit_calls *calls);
 
 /** INVALID: one of them would leave something out that is always recorded. */
 int audit_exclude_check(const struct certctl_list *exclude, struct certctl_error *err) CERTCTL_CHECKED;

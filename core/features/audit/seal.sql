@@ -69,6 +69,19 @@ LIMIT 1;
 -- name: audit_is_protected
 SELECT NOT pg_has_role(current_user, c.relowner, 'USAGE') AS is_protected FROM pg_class c WHERE c.oid = 'audit_events'::regclass;
 
+-- How old the first event is that is not sealed.
+-- name: metric_audit_lag
+SELECT coalesce(greatest(extract(epoch FROM clock.now() - (SELECT "timestamp" FROM audit_events
+	WHERE (txid, seq) > (coalesce(b.last_txid, '0'), coalesce(b.last_seq, 0)) AND seq >= e.first_seq ORDER BY txid, seq LIMIT 1)), 0), 0) AS value
+FROM (SELECT epoch, first_seq FROM audit_epochs ORDER BY epoch DESC LIMIT 1) AS e
+LEFT JOIN LATERAL (SELECT last_txid, last_seq FROM audit_batches WHERE epoch = e.epoch ORDER BY batch DESC LIMIT 1) AS b ON true;
+
+-- name: metric_audit_checkpoint_age
+SELECT greatest(extract(epoch FROM clock.now() - "time"), 0) AS value FROM audit_checkpoints ORDER BY batch DESC LIMIT 1;
+
+-- name: metric_audit_sealed
+SELECT size AS value FROM audit_batches ORDER BY batch DESC LIMIT 1;
+
 -- The first batch from this number on, with the cursor before it.
 -- name: audit_batch_get  $1 batch bigint
 SELECT b.batch, b.epoch, b.count, b.size, b.last_txid::text AS last_txid, b.last_seq, b.root, b.previous, b.head,

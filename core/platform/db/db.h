@@ -77,6 +77,13 @@ struct db_pool_options {
 int db_pool_new(TALLOC_CTX *mem, const struct db_pool_options *options, struct db_pool **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** What is going on at this moment, and what was so far. */
+struct db_pool_measures {
+	unsigned size, lent, idle, waiting;
+	uint64_t refused; /* borrowers who got none in time */
+};
+void db_pool_measure(struct db_pool *pool, struct db_pool_measures *ret);
+
 /** Borrow a connection that was alive a moment ago.  UNAVAILABLE within connect_ms when there is none to be had. */
 int db_acquire(struct db_pool *pool, struct db **ret, struct certctl_error *err) CERTCTL_CHECKED;
 /** Give it back; a broken one is closed, one inside a transaction too (which rolls it back). */

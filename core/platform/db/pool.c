@@ -10,7 +10,8 @@ struct db_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t came_back;
 	struct db *idle; /* most recently used first */
-	unsigned lent;
+	unsigned lent, waiting;
+	uint64_t refused;
 	struct db_unit *unit; /* NULL: a pool of its own; else it has nothing but this */
 };
 
@@ -74,14 +75,32 @@ static bool take_slot(struct db_pool *pool, int64_t deadline_ms, struct db **ret
 {
 	struct timespec until = { .tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000 };
 
-	while (pool->lent >= pool->options.size)
-		if (pthread_cond_timedwait(&pool->came_back, &pool->lock, &until) == ETIMEDOUT)
+	while (pool->lent >= pool->options.size) {
+		pool->waiting++;
+		int rc = pthread_cond_timedwait(&pool->came_back, &pool->lock, &until);
+
+		pool->waiting--;
+		if (rc == ETIMEDOUT) {
+			pool->refused++;
 			return false;
+		}
+	}
 	pool->lent++;
 	*ret = pool->idle;
 	if (pool->idle)
 		pool->idle = pool->idle->next;
 	return true;
+}
+
+void db_pool_measure(struct db_pool *pool, struct db_pool_measures *ret)
+{
+	pthread_mutex_lock(&pool->lock);
+	*ret = (struct db_pool_measures){
+		.size = pool->options.size, .lent = pool->lent, .waiting = pool->waiting, .refused = pool->refused
+	};
+	for (const struct db *db = pool->idle; db; db = db->next)
+		ret->idle++;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 static void give_slot(struct db_pool *pool, struct db *idle)

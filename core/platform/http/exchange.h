@@ -35,8 +35,10 @@ struct exchange {
 	struct http_connection *connection;
 	struct MHD_Connection *handle;
 	size_t body_max;
+	int64_t began_us;
 	bool is_body_too_large, must_close, is_counted;
-	struct exchange *next; /* in the queue of the workers */
+	unsigned lane;         /* whose queue it waits in */
+	struct exchange *next; /* in that queue */
 
 	/* Of a body that comes in pieces; kept by stream.c. */
 	size_t sent; /* of the piece */

@@ -8,6 +8,8 @@
 #ifndef CORE_HTTP_H
 #define CORE_HTTP_H
 
+#include "core/platform/metrics/metrics.h"
+
 #include <certctl/buffer.h>
 #include <certctl/error.h>
 #include <jansson.h>
@@ -96,6 +98,7 @@ enum http_route_flags {
 		1 << 0, /* answers from memory, on the I/O thread: /health answers when everything else is stuck */
 	HTTP_SECRET_BODY = 1 << 1, /* the body carries a secret: not even its hash is written down */
 	HTTP_QUIET = 1 << 2,       /* 204 says that there is nothing: such a call is counted, not recorded */
+	HTTP_SCRAPE = 1 << 3,      /* asked again and again by a monitor: not recorded when it succeeds */
 };
 
 enum http_outcome {
@@ -201,6 +204,24 @@ int http_reply_too_many(struct http_request *request, struct http_reply *reply, 
 
 /** Let a reply leave that was held back; with `failure`, that becomes the reply. */
 void http_finish(struct http_request *request, const struct certctl_error *failure);
+
+/* --- Measuring ------------------------------------------------------------------------------------------------------- */
+
+/** What is going on at this moment, over all listeners. */
+struct http_measures {
+	unsigned workers, busy;     /* threads that run handlers, and those that do now */
+	unsigned queued, queue_max; /* requests that wait for one */
+	unsigned open, held;        /* requests that have no reply yet, and replies that are held back */
+};
+void http_measure(struct http_server *server, struct http_measures *ret);
+
+typedef void http_listener_fn(void *arg, const char *listener, unsigned connections, uint64_t rate_limited);
+void http_each_listener(struct http_server *server, http_listener_fn *each, void *arg);
+
+/** Requests that have ended so far. @param route  NULL: of all that found none  @param status_class  "2xx" */
+typedef void http_duration_fn(void *arg, const char *listener, const struct http_route *route, const char *status_class,
+	const struct metric_histogram *histogram);
+void http_each_duration(struct http_server *server, http_duration_fn *each, void *arg);
 
 /* --- Waiting --------------------------------------------------------------------------------------------------------- */
 

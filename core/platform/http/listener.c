@@ -31,10 +31,12 @@ static void *begin(void *arg, const char *target, struct MHD_Connection *handle)
 	exchange->magic = EXCHANGE_MAGIC;
 	exchange->state = EXCHANGE_NEW;
 	exchange->listener = arg;
+	exchange->lane = exchange->listener->lane;
 	exchange->handle = handle;
 	exchange->request.context = exchange->listener->server->options.context;
 	exchange->request.target = talloc_strdup(exchange, target);
 	exchange->request.received_ms = certctl_monotonic_ms();
+	exchange->began_us = measure_now_us();
 	certctl_buffer_init(&exchange->reply.body, exchange, 64 << 20);
 	return exchange;
 }
@@ -193,6 +195,7 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 		MHD_add_response_header(response, "X-Request-ID", exchange->request.id);
 	for (size_t i = 0; i < reply->header_count; i++)
 		MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+	cors_add_headers(&exchange->listener->cors, &exchange->request, response);
 	if (exchange->must_close)
 		MHD_add_response_header(response, "Connection", "close");
 	enum MHD_Result result = MHD_queue_response(exchange->handle, reply->status, response);
@@ -319,6 +322,7 @@ static void on_completed(void *arg, struct MHD_Connection *handle, void **contex
 		return;
 	if (exchange->connection)
 		watch_set(exchange->listener->watch, exchange->connection, WATCH_IDLE_MS);
+	measure_add(exchange->listener->measure, exchange->request.route, exchange->reply.status, exchange->began_us);
 	if (exchange->is_counted)
 		atomic_fetch_sub(&exchange->listener->server->working, 1);
 	json_decref(exchange->reply.problems);

@@ -121,6 +121,33 @@ int http_waiting(struct http_server *server, const char *prefix, TALLOC_CTX *mem
 	return waits_keys(server->waits, prefix, mem, ret, ret_count, err);
 }
 
+/* --- Measuring ------------------------------------------------------------------------------------------------------- */
+
+void http_measure(struct http_server *server, struct http_measures *ret)
+{
+	workers_measure(server->workers, ret);
+	ret->open = atomic_load(&server->working);
+	ret->held = atomic_load(&server->held);
+}
+
+void http_each_listener(struct http_server *server, http_listener_fn *each, void *arg)
+{
+	pthread_mutex_lock(&server->lock);
+	for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
+		each(arg, listener->name,
+			MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections,
+			measure_rate_limited(listener->measure));
+	pthread_mutex_unlock(&server->lock);
+}
+
+void http_each_duration(struct http_server *server, http_duration_fn *each, void *arg)
+{
+	pthread_mutex_lock(&server->lock);
+	for (struct http_listener *listener = server->listeners; listener; listener = listener->next)
+		measure_each(listener->measure, listener->name, each, arg);
+	pthread_mutex_unlock(&server->lock);
+}
+
 /* --- The clock ------------------------------------------------------------------------------------------------------- */
 
 static void *tick(void *arg)
@@ -221,8 +248,15 @@ int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct 
 	return 0;
 }
 
-static int check_options(const struct http_listener_options *options, struct certctl_error *err)
+static int check_options(const struct http_server *server, const struct http_listener_options *options,
+	struct certctl_error *err)
 {
+	certctl_assert(server->listener_count < WORKERS_LANES);
+	for (size_t i = 0; i < options->origin_count; i++)
+		if (!cors_is_origin(options->origins[i]))
+			return certctl_fail(err, CERTCTL_E_INVALID,
+				"http.cors_origins: '%s': an origin expected, such as https://dashboard.example.com",
+				options->origins[i]);
 	for (size_t i = 0; options->routes[i]; i++)
 		for (const struct http_route *route = options->routes[i]; route->path; route++)
 			if (!(route->permission & HTTP_PERMISSION_PUBLIC) &&
@@ -236,17 +270,21 @@ int http_listen(struct http_server *server, const struct http_listener_options *
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err)
 {
 	struct http_listener *listener = talloc_zero(server, struct http_listener);
-	int rc = listener ? check_options(options, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	int rc = listener ? check_options(server, options, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
 	if (rc == 0)
 		rc = router_new(listener, options->routes, &listener->router, err);
 	if (rc == 0)
 		rc = watch_new(listener, &listener->watch, err);
+	if (rc == 0)
+		rc = measure_new(listener, options->routes, &listener->measure, err);
 	if (rc == 0) {
 		listener->server = server;
 		listener->name = talloc_strdup(listener, options->name);
 		listener->authenticate = options->authenticate;
 		listener->asks_certificate = options->client_ca_pem != NULL;
+		listener->lane = server->listener_count++;
+		listener->cors = (struct cors){ options->origins, options->origin_count };
 		rc = listener_open(listener, options, key_pem, certificate_pem, ret_port, err);
 	}
 	if (rc < 0) {

@@ -2,8 +2,10 @@
 #ifndef CORE_HTTP_SERVER_H
 #define CORE_HTTP_SERVER_H
 
+#include "cors.h"
 #include "exchange.h"
 #include "identity.h"
+#include "measure.h"
 #include "router.h"
 #include "waits.h"
 #include "watch.h"
@@ -19,8 +21,11 @@ struct http_listener {
 	struct MHD_Daemon *daemon;
 	struct http_router *router;
 	struct watch *watch;
+	struct measure *measure;
 	http_authenticate_fn *authenticate;
 	bool asks_certificate;
+	unsigned lane; /* of its requests at the workers */
+	struct cors cors;
 	_Atomic(struct identity *) identity;
 };
 
@@ -30,6 +35,7 @@ struct http_server {
 	struct waits *waits;
 	pthread_mutex_t lock; /* of the list */
 	struct http_listener *listeners;
+	unsigned listener_count;
 	pthread_t clock;
 	bool has_clock;
 	atomic_bool must_stop;

@@ -283,6 +283,12 @@ static void *wake(void *arg)
 	return NULL;
 }
 
+void jobs_each_timer(const struct jobs *jobs, void (*each)(void *arg, const struct job_timer_state *state), void *arg)
+{
+	if (jobs->timers)
+		timers_each(jobs->timers, each, arg);
+}
+
 bool jobs_is_connected(const struct jobs *jobs)
 {
 	return atomic_load(&jobs->is_connected);
@@ -372,7 +378,8 @@ int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs 
 	int rc = start_threads(jobs, err);
 
 	if (rc == 0)
-		rc = timers_start(jobs, options->db, options->timers, timer_done, jobs, &jobs->timers, err);
+		rc = timers_start(jobs, options->db, options->timers, options->context, timer_done, jobs,
+			&jobs->timers, err);
 	if (rc < 0) {
 		talloc_free(jobs);
 		return rc;

@@ -39,6 +39,8 @@ struct job_timer {
 	 * has `done`, how much that was; it is run again at once until that is 0.
 	 */
 	const struct db_query *query;
+	/** How often instead, in seconds, by the settings; NULL: interval_s.  Asked before each wait. */
+	int64_t (*choose_interval_s)(void *context);
 };
 
 /** Whose jobs may this server run now, and how many each? */
@@ -69,16 +71,25 @@ void jobs_stop(struct jobs *jobs);
 /** After a commit that made work or ended some.  A hint to all servers: the engine finds the work anyway. */
 void jobs_wake(struct jobs *jobs);
 
+/** How a timer fares on this server. */
+struct job_timer_state {
+	const char *name;
+	int64_t last_run_unix_s; /* to its end; 0: not yet */
+	uint64_t failures;
+};
+void jobs_each_timer(const struct jobs *jobs, void (*each)(void *arg, const struct job_timer_state *state), void *arg);
+
 /** Does the engine have its connection to the database now?  From memory: what /ready says. */
 bool jobs_is_connected(const struct jobs *jobs);
 
 /* --- Writes, inside a transaction.  CONFLICT "fenced": the token is no longer the job's; discard everything. ----------------- */
 
-/** Put it back: `state` and `step` to go on from, not before `delay_s`.  error_json, saved_state, its version: may be NULL. */
+/** Put it back: `state` and `step` to go on from, not before `delay_s`.  The members after it may be NULL. */
 struct job_release {
 	const char *state, *step;
 	int64_t delay_s;
 	const char *error_json, *saved_state, *saved_state_version;
+	const char *hold_reason; /* why it waits, when that is no error */
 };
 int job_release(struct db *db, const char *id, int64_t token, const struct job_release *how,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -7,22 +7,30 @@
 #include <certctl/x509.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 /* One that failed is run again after this, or after its interval when that is shorter. */
 #define RETRY_MS INT64_C(5000)
 
-static const struct job_timer own_timers[] = { { "partitions.make", 3600, &query_partitions_make }, { 0 } };
+static const struct job_timer own_timers[] = {
+	{ .name = "partitions.make", .interval_s = 3600, .query = &query_partitions_make },
+	{ .name = "jobs.prioritize", .interval_s = 60, .query = &query_jobs_prioritize },
+	{ 0 },
+};
 
 struct entry {
 	const struct job_timer *timer;
 	int64_t next_ms;
 	bool was_failing;
+	atomic_llong last_run_s; /* in seconds since 1970 */
+	atomic_ullong failures;
 };
 
 struct timers {
 	struct db_pool *db;
+	void *context;
 	void (*done)(void *arg);
 	void *arg;
 	struct entry *entries;
@@ -88,9 +96,10 @@ static int run_timer(struct timers *timers, const struct job_timer *timer, struc
 /* --- The thread ------------------------------------------------------------------------------------------------------ */
 
 /* The interval, give or take a tenth: servers that were started together come apart. */
-static int64_t next_delay_ms(const struct job_timer *timer)
+static int64_t next_delay_ms(const struct timers *timers, const struct job_timer *timer)
 {
-	int64_t interval_ms = timer->interval_s * 1000;
+	int64_t interval_s = timer->choose_interval_s ? timer->choose_interval_s(timers->context) : timer->interval_s;
+	int64_t interval_ms = interval_s * 1000;
 	uint64_t random = 0;
 	struct certctl_error err = { 0 };
 
@@ -103,12 +112,16 @@ static void run_entry(struct timers *timers, struct entry *entry)
 {
 	struct certctl_error err = { 0 };
 	int rc = run_timer(timers, entry->timer, &err);
-	int64_t delay_ms = next_delay_ms(entry->timer);
+	int64_t delay_ms = next_delay_ms(timers, entry->timer);
 
 	/* Said once, not again and again in an outage. */
 	if (rc < 0 && !entry->was_failing)
 		certctl_log_error(CERTCTL_LOG_ERROR, "timer.failed", &err, "timer", entry->timer->name, NULL);
 	entry->was_failing = rc < 0;
+	if (rc < 0)
+		atomic_fetch_add(&entry->failures, 1);
+	else
+		atomic_store(&entry->last_run_s, time(NULL));
 	if (rc < 0 && delay_ms > RETRY_MS)
 		delay_ms = RETRY_MS;
 	entry->next_ms = certctl_monotonic_ms() + delay_ms;
@@ -152,6 +165,18 @@ static void *run(void *arg)
 
 /* --- In and out ------------------------------------------------------------------------------------------------------ */
 
+void timers_each(const struct timers *timers, void (*each)(void *arg, const struct job_timer_state *state), void *arg)
+{
+	for (size_t i = 0; i < timers->count; i++) {
+		const struct entry *entry = &timers->entries[i];
+
+		each(arg,
+			&(struct job_timer_state){ .name = entry->timer->name,
+				.last_run_unix_s = atomic_load(&entry->last_run_s),
+				.failures = atomic_load(&entry->failures) });
+	}
+}
+
 void timers_stop(struct timers *timers)
 {
 	pthread_mutex_lock(&timers->lock);
@@ -184,8 +209,8 @@ static int add_table(struct timers *timers, const struct job_timer *table, struc
 	return 0;
 }
 
-int timers_start(TALLOC_CTX *mem, struct db_pool *db, const struct job_timer *const *tables, void (*done)(void *arg),
-	void *arg, struct timers **ret, struct certctl_error *err)
+int timers_start(TALLOC_CTX *mem, struct db_pool *db, const struct job_timer *const *tables, void *context,
+	void (*done)(void *arg), void *arg, struct timers **ret, struct certctl_error *err)
 {
 	struct timers *timers = talloc_zero(mem, struct timers);
 	pthread_condattr_t monotonic;
@@ -193,6 +218,7 @@ int timers_start(TALLOC_CTX *mem, struct db_pool *db, const struct job_timer *co
 	if (!timers)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	timers->db = db;
+	timers->context = context;
 	timers->done = done;
 	timers->arg = arg;
 	pthread_mutex_init(&timers->lock, NULL);
