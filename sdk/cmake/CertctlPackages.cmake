@@ -33,10 +33,16 @@ package(host certctl-plugin-host "${needs_library}" "The process that a plugin o
 package(sdk certctl-sdk "${needs_host}, libjansson-dev, libtalloc-dev, pkgconf"
         "Headers, CMake package, templates and checker for plugins of certctl")
 if(TARGET certctld)
-  package(server certctl-server "${needs_host}, postgresql (>= 15)" "Control plane of certctl")
+  package(server certctl-server "${needs_host}, postgresql (>= 15), systemd | systemd-standalone-sysusers"
+          "Control plane of certctl")
+  set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/etc/packages/server/postinst
+                                                ${PROJECT_SOURCE_DIR}/etc/packages/server/prerm)
 endif()
 if(TARGET certctl-agent)
-  package(agent certctl-agent "${needs_host}" "Agent of certctl: keeps keys and deploys certificates on a host")
+  package(agent certctl-agent "${needs_host}, systemd | systemd-standalone-sysusers"
+          "Agent of certctl: keeps keys and deploys certificates on a host")
+  set(CPACK_DEBIAN_AGENT_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/etc/packages/agent/postinst
+                                               ${PROJECT_SOURCE_DIR}/etc/packages/agent/prerm)
 endif()
 if(TARGET certctl-cli)
   package(cli certctl "${needs_library}" "Command line of certctl")
