@@ -48,18 +48,28 @@ static const char *next_line(const char *line)
 	return line + (*line == '\n');
 }
 
-/* Nothing but blanks and comments. */
-static bool is_blank(const char *text, size_t len)
+/* Past blanks and comments: where something begins. */
+static const char *skip_blank(const char *text, const char *end)
 {
-	const char *end = text + len;
-
 	while (text < end) {
-		text += strspn(text, " \t\r\n");
-		if (text >= end || *text != '#')
-			return text >= end;
-		text = next_line(text);
+		const char *start = text + strspn(text, " \t\r\n");
+
+		if (start >= end)
+			return end;
+		if (*start != '#')
+			return text + strspn(text, "\n");
+		text = next_line(start);
 	}
-	return true;
+	return end;
+}
+
+static int count_lines(const char *text, const char *end)
+{
+	int count = 0;
+
+	for (; text < end; text++)
+		count += *text == '\n';
+	return count;
 }
 
 /* Parsed behind as many line ends as stand before it, so that messages name the line of the file. */
@@ -67,8 +77,8 @@ static int add_yaml(struct documents *documents, const char *name, const char *t
 	struct certctl_error *err)
 {
 	char *moved = talloc_size(documents, (size_t)lines_before + len + 1);
+	const char *start = skip_blank(text, text + len);
 	struct certctl_yaml *yaml = NULL;
-	int line = 1, column = 1;
 
 	if (!moved)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for documents");
@@ -80,8 +90,7 @@ static int add_yaml(struct documents *documents, const char *name, const char *t
 	talloc_free(moved);
 	if (rc < 0)
 		return rc;
-	certctl_yaml_locate(yaml, "", &line, &column);
-	rc = add(documents, name, line, json_incref(yaml->root), err);
+	rc = add(documents, name, 1 + lines_before + count_lines(text, start), json_incref(yaml->root), err);
 	talloc_free(yaml);
 	return rc;
 }
@@ -96,7 +105,7 @@ static int split_yaml(struct documents *documents, const char *name, const char 
 
 		for (; *end && !is_marker(end, '-') && !is_marker(end, '.'); lines++)
 			end = next_line(end);
-		if (!is_blank(text, (size_t)(end - text)))
+		if (skip_blank(text, end) < end)
 			rc = add_yaml(documents, name, text, (size_t)(end - text), line, err);
 		line += lines + (*end != '\0');
 		text = next_line(end);
