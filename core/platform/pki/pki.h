@@ -2,6 +2,7 @@
 #ifndef CORE_PKI_H
 #define CORE_PKI_H
 
+#include <certctl/field.h>
 #include <certctl/issuer.h>
 #include <jansson.h>
 
@@ -43,5 +44,8 @@ int pki_serial_make(char ret_hex[41], struct certctl_error *err) CERTCTL_CHECKED
 
 /** When to renew: at two thirds of the lifetime, at half when it is under ten days; earlier by up to a twentieth, by id. */
 int64_t pki_renew_at(int64_t not_before_unix_s, int64_t not_after_unix_s, const char *id);
+
+/** Key types that are asked for by name: RSA_2048 to ED25519. */
+extern const struct certctl_choice pki_key_types[];
 
 #endif

@@ -78,6 +78,9 @@ void resource_write_row(struct certctl_buffer *out, const struct bound_column *c
 void resource_write_one(struct certctl_buffer *out, const struct resource_bound *bound, const struct db_result *rows,
 	size_t row);
 void resource_write_value(struct certctl_buffer *out, const struct certctl_field *field, const char *text);
+/* Is it one of the field's choices, when it is of those?  INVALID names them. */
+int resource_check_choice(const struct certctl_field *fields, const char *name, const char *text,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /* Is `word` this name, as we write it or in camelCase? */
 bool resource_is_name(const char *name, const char *word, size_t len);
 

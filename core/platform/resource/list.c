@@ -152,6 +152,15 @@ static int run_patiently(struct db *db, void *arg, struct certctl_error *err)
 				patient->listing->request, &patient->rows, err);
 }
 
+/* The database's own words about a value it cannot take would name a column, not a parameter. */
+static int judge(int rc, struct certctl_error *err)
+{
+	if (rc != CERTCTL_E_INVALID)
+		return rc;
+	certctl_fail(err, CERTCTL_E_INVALID, "a filter or the cursor has a value of the wrong kind");
+	return CERTCTL_E_INVALID;
+}
+
 /* What no index serves may not keep the database busy. */
 static int run(const struct listing *listing, struct http_reply *reply, struct statement *statement,
 	struct db_result **ret, struct certctl_error *err)
@@ -160,7 +169,7 @@ static int run(const struct listing *listing, struct http_reply *reply, struct s
 	const struct resource_services *services = listing->bound->services;
 
 	if (!listing->is_slow)
-		return statement_once(statement, services, listing->request, ret, err);
+		return judge(statement_once(statement, services, listing->request, ret, err), err);
 	int rc = db_transaction(services->db(listing->request), run_patiently, &patient, err);
 
 	if (rc == CERTCTL_E_TIMEOUT) {
@@ -171,7 +180,7 @@ static int run(const struct listing *listing, struct http_reply *reply, struct s
 		return CERTCTL_E_UNSUPPORTED;
 	}
 	*ret = patient.rows;
-	return rc;
+	return judge(rc, err);
 }
 
 static int run_part(struct listing *listing, struct http_reply *reply, enum part part, struct certctl_error *err)

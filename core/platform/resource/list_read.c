@@ -71,6 +71,15 @@ static int check_choice(const struct certctl_field *field, const char *text, str
 	return rc;
 }
 
+int resource_check_choice(const struct certctl_field *fields, const char *name, const char *text,
+	struct certctl_error *err)
+{
+	for (const struct certctl_field *field = fields; field->name; field++)
+		if (field->type == CERTCTL_ENUM && strcmp(field->name, name) == 0)
+			return check_choice(field, text, err);
+	return 0;
+}
+
 /* The value as the database takes it. */
 static int read_value(TALLOC_CTX *mem, const struct certctl_field *field, const char *text, const char **ret,
 	struct certctl_error *err)

@@ -165,7 +165,7 @@ static int read_limit(const struct http_request *request, int64_t *ret, struct c
 	char *end = NULL;
 	long limit = text ? strtol(text, &end, 10) : LIMIT_DEFAULT;
 
-	if (text && (!*text || *end || limit < 1 || limit > LIMIT_MAX))
+	if (text && (!*text || *end || strspn(text, "0123456789") != strlen(text) || limit < 1 || limit > LIMIT_MAX))
 		return certctl_fail(err, CERTCTL_E_INVALID, "limit: 1..%d expected, got '%s'", LIMIT_MAX, text);
 	*ret = limit;
 	return 0;
@@ -246,7 +246,10 @@ static int read_filters(struct http_request *request, const struct resource_list
 {
 	for (size_t i = 0; list->filters && list->filters[i]; i++) {
 		const char *text = http_query(request, list->filters[i]);
-		int rc = text && list->read_filter ? list->read_filter(request, list->filters[i], text, &text, err) : 0;
+		int rc = text ? resource_check_choice(list->fields, list->filters[i], text, err) : 0;
+
+		if (rc == 0 && text && list->read_filter)
+			rc = list->read_filter(request, list->filters[i], text, &text, err);
 
 		if (rc < 0)
 			return rc;

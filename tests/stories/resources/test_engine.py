@@ -1,49 +1,15 @@
 """What every resource does alike, on teams and owners: create, read, replace, patch, delete, pages, conditions, events."""
 import http.client
 import json
-import os
 import ssl
+import threading
 import unittest
 from urllib.parse import quote, urlsplit
 
-from lib.fleet import ControlPlane
-from lib.story import Story
+from base import ResourceStory
 
 
-class Engine(Story):
-    def setUp(self):
-        super().setUp()
-        self.control = ControlPlane(self.folder)
-        self.keep(self.control.start())
-        with open(os.path.join(os.path.dirname(self.control.ca_file), "admin.key"), encoding="utf-8") as file:
-            self.key = file.read().strip()
-        where = urlsplit(self.control.url)
-        self.connection = http.client.HTTPSConnection(where.hostname, where.port, timeout=30,
-                                                      context=ssl.create_default_context(cafile=self.control.ca_file))
-        self.addCleanup(self.connection.close)
-
-    def ask(self, method, path, body=None, headers=None, media="application/json"):
-        """Status, headers, document."""
-        sent = {"Authorization": f"Bearer {self.key}", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = media
-            body = body if isinstance(body, str) else json.dumps(body)
-        self.connection.request(method, path, body, sent)
-        reply = self.connection.getresponse()
-        raw = reply.read()
-        return reply.status, reply.headers, json.loads(raw) if raw else None
-
-    def expect(self, status, method, path, body=None, **options):
-        got, headers, document = self.ask(method, path, body, **options)
-        self.assertEqual(got, status, f"{method} {path}: {document}")
-        return headers, document
-
-    def fields_of(self, document):
-        return sorted(row["field"] for row in document.get("errors", []))
-
-    def events(self, kind, identity):
-        return self.expect(200, "GET", f"/api/v1/audit?resource_type={kind}&resource_id={identity}")[1]["data"]
-
+class Engine(ResourceStory):
     def test_one_is_created_read_changed_and_deleted(self):
         headers, team = self.expect(201, "POST", "/api/v1/teams", {"id": "t-pay", "name": "Payments"})
         self.assertEqual(headers["Location"], "/api/v1/teams/t-pay")
@@ -243,7 +209,6 @@ class Engine(Story):
     def test_the_same_change_by_many_is_one_after_the_other(self):
         self.expect(201, "POST", "/api/v1/teams", {"id": "t-a", "name": "A"})
         tag = self.expect(200, "GET", "/api/v1/teams/t-a")[0]["ETag"]
-        import threading  # pylint: disable=import-outside-toplevel
         statuses = []
 
         def change(i):
