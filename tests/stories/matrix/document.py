@@ -60,6 +60,10 @@ BY_NAME = {
 }
 
 
+# Not required each, but one of several is.
+NEEDED = ("agent_ids",)
+
+
 def sample(schema, name, known):
     """A good value.  `known`: kind -> an id that is there."""
     kind, given = schema.get("x-certctl-type", ""), schema.get("type")
@@ -80,7 +84,7 @@ def sample(schema, name, known):
     if "boolean" in types:
         return False
     if "array" in types:
-        return [sample(schema.get("items", {}), name, known)] if schema.get("minItems") else []
+        return [sample(schema.get("items", {}), name, known)] if schema.get("minItems") or name in NEEDED else []
     if "object" in types:
         return sample_body(schema, known)
     return f"matrix-{next(_numbers)}"
@@ -88,4 +92,5 @@ def sample(schema, name, known):
 
 def sample_body(schema, known):
     properties = schema.get("properties", {})
-    return {name: sample(properties[name], name, known) for name in schema.get("required", []) if name in properties}
+    names = schema.get("required", []) + [name for name in NEEDED if name in properties]
+    return {name: sample(properties[name], name, known) for name in names if name in properties}

@@ -33,7 +33,6 @@ WHERE c.relkind = 'r' AND n.nspname = 'public' AND c.relname !~ '^(audit_|timers
 # Nothing of the house may show.
 INTERNAL = re.compile(rb"SELECT |INSERT |UPDATE |violates|relation \"|SQLSTATE|column \"|\.c:\d|/work/|/usr/|postgres", re.I)
 
-# Read again after a 2xx, a member that is kept as something else than the text that was sent: a scheme is given in lower case, ...
 Case = collections.namedtuple("Case", "route class_name where value verdict octets")
 
 
@@ -135,7 +134,7 @@ class Matrix(Story):
             is_strict = not is_text or name in ("cursor", "fields", "sort")
             for table, verdict in ((classes.QUERY_ALWAYS, classes.REFUSED), (classes.QUERY_TEXT, classes.REFUSED if is_strict else classes.DATA)):
                 for class_name, values in table.items():
-                    for value in values:
+                    for value in classes.some(values):
                         if self.is_fine(schema, value):
                             continue
                         yield self.case(route, class_name, "query " + name, value, verdict, f"{base}?{name}={value}", **self.good(route))
@@ -165,7 +164,8 @@ class Matrix(Story):
         if not route.media:
             return
         body = document.sample_body(route.body, self.known)
-        for class_name, octets, headers in classes.documents(body, route.media):
+        is_required = bool(route.body.get("required"))
+        for class_name, octets, headers in classes.documents(body, route.media, is_required):
             # Without a member that must be there, an empty object says nothing.
             if class_name == "cyclic references" and not route.body.get("properties"):
                 continue
@@ -174,9 +174,9 @@ class Matrix(Story):
 
     def member_cases(self, route, body, properties, above):
         for name, schema in properties.items():
-            is_free = (str(route), name) in classes.NOT_THERE_YET
+            is_free = name == "id" and "pattern" in schema or (str(route), name) in classes.NOT_THERE_YET
             for class_name, value, verdict in classes.members_for(schema):
-                if is_free and re.fullmatch(schema["pattern"], str(value)):
+                if is_free and isinstance(value, str) and re.fullmatch(schema["pattern"], value):
                     continue
                 yield self.member_case(route, class_name, body, above + [name], value, verdict)
             kind = schema.get("x-certctl-refers-to")
@@ -241,7 +241,9 @@ class Matrix(Story):
         return self.check_problem(case, reply)
 
     def check_problem(self, case, reply):
-        if reply.headers.get("content-type") != "application/problem+json" and case.octets[:5] != b"HEAD ":
+        if reply.status in (414, 431) and case.route.is_agents and b"problem" not in reply.headers.get("content-type", "").encode():
+            return None  # more than the small pool of an agent's connection: the library refuses it before we see it
+        if reply.headers.get("content-type") != "application/problem+json":
             return self.fail_case(case, f"{reply.status} as {reply.headers.get('content-type')}: {reply.body[:80]!r}")
         try:
             problem = json.loads(reply.body)
@@ -262,12 +264,13 @@ class Matrix(Story):
 
     def check_name(self, case, problem):
         """A refusal says which member; what is wrong with the text of the JSON has no member."""
-        name = case.where.split(".")[0].split()[-1]
+        name = case.where.split(".")[0].split()[-1].removesuffix("s")
         said = problem["detail"] + json.dumps(problem.get("errors", ""))
         with self.lock:
             self.named["all"] += 1
             self.named["named"] += name in said or case.class_name in ("depth", "NUL")
-        if name not in said and not problem["detail"].startswith("JSON ") and case.class_name in ("wrong type", "huge integers", "negative"):
+        is_by_form = not isinstance(case.value, str) and not problem["detail"].startswith("JSON ")
+        if name not in said and is_by_form and case.class_name in ("wrong type", "huge integers", "negative"):
             self.fail_case(case, f"does not say which member: {said[:160]}")
 
     def check_data(self, case, reply):
@@ -278,7 +281,8 @@ class Matrix(Story):
         if not case.where.startswith("member ") or not reply.body or "json" not in media:
             return None
         shown = self.within(json.loads(reply.body), case.where.split(" ")[1].split("."))
-        if isinstance(shown, str) and isinstance(case.value, str) and shown not in ("***", case.value):
+        # A name is kept as it stands in a certificate.
+        if isinstance(shown, str) and isinstance(case.value, str) and shown not in ("***", case.value) and not shown.startswith("xn--"):
             return self.fail_case(case, f"came back as {shown[:60]!r}")
         return None
 
