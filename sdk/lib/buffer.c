@@ -79,39 +79,6 @@ void certctl_buffer_printf(struct certctl_buffer *buffer, const char *format, ..
 	va_end(args);
 }
 
-/* Bytes that stand as they are in a JSON string.  Everything above ASCII is looked at by character. */
-static bool is_plain(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-}
-
-/* Does one of these eight bytes need a closer look?  May say yes too often, never no. */
-static bool any_special(const char *text)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-	uint64_t word;
-
-	memcpy(&word, text, sizeof(word));
-	uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\', del = word ^ ones * 0x7f;
-
-	/* (x - 1) & ~x has its top bit set where x was 0; word - 0x20 borrows below a space; the rest is not ASCII. */
-	return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((del - ones) & ~del) |
-		       (word - ones * 0x20) | word) &
-	       tops;
-}
-
-/* Length of the run of plain bytes: replies are almost nothing else, so eight at a time. */
-static size_t plain_run(const char *text, size_t len)
-{
-	size_t run = 0;
-
-	while (len - run >= 8 && !any_special(text + run))
-		run += 8;
-	while (run < len && is_plain((unsigned char)text[run]))
-		run++;
-	return run;
-}
-
 static void escape(struct certctl_buffer *buffer, uint32_t character)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -162,7 +129,7 @@ void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text,
 	}
 	buffer->data[buffer->len++] = '"';
 	while (at < len && !buffer->failed) {
-		size_t run = plain_run(text + at, len - at);
+		size_t run = certctl_utf8_plain_run(text + at, len - at);
 
 		certctl_buffer_append(buffer, text + at, run);
 		at += run;

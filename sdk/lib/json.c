@@ -1,8 +1,8 @@
-/* Strict reading of JSON: Jansson behind a count of depth and nodes.  Knows nothing of what the documents mean. */
-#include <certctl/buffer.h>
+/* Strict reading of JSON: Jansson behind a count of depth and nodes, and a quick way for what is plain.  Knows nothing of what the documents mean. */
 #include <certctl/json.h>
 
 #include "json_limits.h"
+#include "json_plain.h"
 #include "utf8.h"
 
 #include <inttypes.h>
@@ -23,10 +23,14 @@ struct certctl_json_limits certctl_json_limits_full(const struct certctl_json_li
 /* Where the string that begins at `at` ends: behind its closing quote, or at the end of the text. */
 static size_t skip_string(const char *text, size_t len, size_t at)
 {
-	for (at++; at < len && text[at] != '"'; at++)
-		if (text[at] == '\\')
+	for (at++; at < len; at++) {
+		at += certctl_utf8_plain_run(text + at, len - at);
+		if (at < len && text[at] == '"')
+			return at + 1;
+		if (at < len && text[at] == '\\')
 			at++;
-	return at < len ? at + 1 : len;
+	}
+	return len;
 }
 
 /* Where the number or literal that begins at `at` ends. */
@@ -112,33 +116,19 @@ int certctl_json_parse(const char *text, size_t len, const struct certctl_json_l
 
 	if (rc < 0)
 		return rc;
-	json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	json_t *value = certctl_json_read_plain(text, len);
 
 	if (!value)
+		value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (!value)
 		return fail_syntax(&why, err);
+	/* Jansson takes a NUL behind a number for the end. */
+	if (memchr(text, 0, len)) {
+		json_decref(value);
+		return certctl_fail(err, CERTCTL_E_INVALID, "JSON: a NUL byte in the text");
+	}
 	*ret = value;
 	return 0;
-}
-
-static int append_piece(const char *piece, size_t len, void *buffer)
-{
-	certctl_buffer_append(buffer, piece, len);
-	return 0;
-}
-
-char *certctl_json_text(TALLOC_CTX *mem, const json_t *value, size_t *ret_len)
-{
-	struct certctl_buffer buffer;
-
-	certctl_buffer_init(&buffer, mem, SIZE_MAX / 8);
-	if (json_dump_callback(value, append_piece, &buffer, JSON_COMPACT | JSON_ENCODE_ANY) < 0 ||
-		certctl_buffer_finish(&buffer, NULL) < 0) {
-		talloc_free(buffer.data);
-		return NULL;
-	}
-	if (ret_len)
-		*ret_len = buffer.len;
-	return buffer.data;
 }
 
 static int get(const json_t *object, const char *key, const json_t **ret, struct certctl_error *err)

@@ -9,6 +9,9 @@
 /** Bytes of the character that begins at `text` (1 to 4), or 0 when it is not UTF-8 (RFC 3629).  `left` is at least 1. */
 size_t certctl_utf8_next(const char *text, size_t left, uint32_t *ret_character);
 
+/** Length of the run of printable ASCII without quote and backslash: what stands as it is in any JSON string. */
+size_t certctl_utf8_plain_run(const char *text, size_t len);
+
 /** Would show as nothing, move the cursor or reorder its neighbours: C0, C1, separators, bidi controls, BOM. */
 bool certctl_utf8_is_hidden(uint32_t character);
 

@@ -28,7 +28,11 @@ struct certctl_json_limits {
 CERTCTL_API int certctl_json_parse(const char *text, size_t len, const struct certctl_json_limits *limits, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Compact text on `mem`; NULL when out of memory.  `ret_len` may be NULL. */
+struct certctl_buffer;
+/** Append a tree as compact text; false when a string in it is not UTF-8: the buffer is of no use then. */
+CERTCTL_API bool certctl_json_append(struct certctl_buffer *buffer, const json_t *value);
+
+/** Compact text on `mem`; NULL when out of memory or not to be written.  `ret_len` may be NULL. */
 CERTCTL_API char *certctl_json_text(TALLOC_CTX *mem, const json_t *value, size_t *ret_len);
 
 /** Members of an object by type; INVALID "<key>: text expected" when it is another.  Absent: NOT_FOUND. Texts are borrowed. */

@@ -160,9 +160,8 @@ static void *fail_when_spent(size_t size)
 	return budget-- > 0 ? malloc(size) : NULL;
 }
 
-static void every_allocation_may_fail(void)
+static void fail_every_allocation(const char *text)
 {
-	static const char text[] = "{\"name\":\"a\",\"list\":[1,2.5,true,null,{\"x\":\"\\u00fc\"}]}";
 	int rc = CERTCTL_E_NO_MEMORY;
 
 	for (int64_t allowed = 0; rc == CERTCTL_E_NO_MEMORY && allowed < 1000; allowed++) {
@@ -171,7 +170,7 @@ static void every_allocation_may_fail(void)
 
 		budget = allowed;
 		json_set_alloc_funcs(fail_when_spent, free);
-		rc = certctl_json_parse(text, sizeof(text) - 1, NULL, &value, &err);
+		rc = certctl_json_parse(text, strlen(text), NULL, &value, &err);
 		CU_ASSERT_EQUAL(value != NULL, rc == 0);
 		json_decref(value);
 		json_set_alloc_funcs(malloc, free);
@@ -180,6 +179,12 @@ static void every_allocation_may_fail(void)
 			rc = CERTCTL_E_NO_MEMORY;
 	}
 	CU_ASSERT_EQUAL(rc, 0);
+}
+
+static void every_allocation_may_fail(void)
+{
+	fail_every_allocation("{\"name\":\"a\",\"list\":[1,2.5,true,null,{\"x\":\"\\u00fc\"}]}");
+	fail_every_allocation("{\"name\":\"a\",\"list\":[1,true,null,{\"x\":\"a\\nb\"}]}");
 }
 
 static void members_are_read_by_type(void)
@@ -209,17 +214,6 @@ static void members_are_read_by_type(void)
 	CU_ASSERT_EQUAL(certctl_json_integer_or(object, "none", 3), 3);
 }
 
-static void text_is_compact_and_ordered(void)
-{
-	CERTCTL_AUTO(json_decref) json_t *object = json_pack("{s:s, s:[i,b,n]}", "z", "\xc3\xbc", "a", 1, 0);
-	size_t len = 0;
-	char *text = certctl_json_text(test_mem(), object, &len);
-
-	ASSERT_TEXT(text, "{\"z\":\"\xc3\xbc\",\"a\":[1,false,null]}");
-	CU_ASSERT_EQUAL(len, strlen(text));
-	CU_ASSERT_PTR_NULL(certctl_json_text(test_mem(), NULL, NULL));
-}
-
 const struct test tests[] = {
 	TEST(good_texts_are_read),
 	TEST(bad_texts_are_refused_with_their_place),
@@ -228,6 +222,5 @@ const struct test tests[] = {
 	TEST(a_bomb_is_refused_before_it_is_built),
 	TEST(every_allocation_may_fail),
 	TEST(members_are_read_by_type),
-	TEST(text_is_compact_and_ordered),
 	{ 0 },
 };

@@ -1,0 +1,13 @@
+/* The quick way through JSON that programs write. */
+#ifndef CERTCTL_LIB_JSON_PLAIN_H
+#define CERTCTL_LIB_JSON_PLAIN_H
+
+#include <certctl/json.h>
+
+/**
+ * The tree of a text that is plain throughout: no `\u`, no fractions or exponents, short keys without escapes, not deep.
+ * NULL: it is not, or it is no JSON, or memory is short; Jansson finds out which.
+ */
+json_t *certctl_json_read_plain(const char *text, size_t len);
+
+#endif

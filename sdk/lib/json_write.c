@@ -1,0 +1,104 @@
+/* Writing a tree as compact JSON into a buffer.  Knows nothing of where the text goes. */
+#include <certctl/buffer.h>
+#include <certctl/json.h>
+
+#include "utf8.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool append_string(struct certctl_buffer *buffer, const char *text, size_t len)
+{
+	uint32_t character;
+	size_t step;
+
+	/* The encoder would put something in the place of bytes that are not UTF-8. */
+	for (size_t at = certctl_utf8_plain_run(text, len); at < len;
+		at += step + certctl_utf8_plain_run(text + at + step, len - at - step))
+		if ((step = certctl_utf8_next(text + at, len - at, &character)) == 0)
+			return false;
+	certctl_buffer_json_string(buffer, text, len);
+	return true;
+}
+
+static bool append_members(struct certctl_buffer *buffer, const json_t *object)
+{
+	json_t *owner = (json_t *)(uintptr_t)object;
+	char before = '{';
+
+	for (void *at = json_object_iter(owner); at; at = json_object_iter_next(owner, at), before = ',') {
+		const char *key = json_object_iter_key(at);
+
+		certctl_buffer_append(buffer, &before, 1);
+		if (!append_string(buffer, key, strlen(key)))
+			return false;
+		certctl_buffer_append(buffer, ":", 1);
+		if (!certctl_json_append(buffer, json_object_iter_value(at)))
+			return false;
+	}
+	certctl_buffer_puts(buffer, before == '{' ? "{}" : "}");
+	return true;
+}
+
+static bool append_items(struct certctl_buffer *buffer, const json_t *array)
+{
+	const json_t *item;
+	size_t i;
+
+	certctl_buffer_append(buffer, "[", 1);
+	json_array_foreach(array, i, item)
+	{
+		if (i > 0)
+			certctl_buffer_append(buffer, ",", 1);
+		if (!certctl_json_append(buffer, item))
+			return false;
+	}
+	certctl_buffer_append(buffer, "]", 1);
+	return true;
+}
+
+/* Digits that read back as the same number are Jansson's business. */
+static bool append_real(struct certctl_buffer *buffer, const json_t *value)
+{
+	char digits[64];
+	size_t len = json_dumpb(value, digits, sizeof(digits), JSON_ENCODE_ANY);
+
+	certctl_buffer_append(buffer, digits, len <= sizeof(digits) ? len : 0);
+	return len > 0 && len <= sizeof(digits);
+}
+
+bool certctl_json_append(struct certctl_buffer *buffer, const json_t *value)
+{
+	if (!value)
+		return false;
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		return append_members(buffer, value);
+	case JSON_ARRAY:
+		return append_items(buffer, value);
+	case JSON_STRING:
+		return append_string(buffer, json_string_value(value), json_string_length(value));
+	case JSON_INTEGER:
+		certctl_buffer_printf(buffer, "%" PRId64, (int64_t)json_integer_value(value));
+		return true;
+	case JSON_REAL:
+		return append_real(buffer, value);
+	default:
+		certctl_buffer_puts(buffer, json_is_true(value) ? "true" : json_is_false(value) ? "false" : "null");
+		return true;
+	}
+}
+
+char *certctl_json_text(TALLOC_CTX *mem, const json_t *value, size_t *ret_len)
+{
+	struct certctl_buffer buffer;
+
+	certctl_buffer_init(&buffer, mem, SIZE_MAX / 8);
+	if (!certctl_json_append(&buffer, value) || certctl_buffer_finish(&buffer, NULL) < 0) {
+		talloc_free(buffer.data);
+		return NULL;
+	}
+	if (ret_len)
+		*ret_len = buffer.len;
+	return buffer.data;
+}
