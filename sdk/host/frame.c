@@ -1,6 +1,7 @@
 /* Frames on a stream socket: length, JSON, deadline, cap.  Knows nothing of what the frames say. */
 #include "frame.h"
 
+#include <certctl/buffer.h>
 #include <certctl/secret.h>
 #include <certctl/time.h>
 #include <errno.h>
@@ -77,31 +78,49 @@ static size_t get_length(const unsigned char *at)
 	return (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | (size_t)at[3];
 }
 
-/* The usual small frame is written without touching the heap; the text is wiped, as it may hold a key. */
-int certctl_frame_send(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
+/* Too large for the usual memory: Jansson says how large. */
+static int send_large(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
 {
-	unsigned char small[4096], *data = small;
-	size_t room = sizeof(small) - LENGTH_BYTES;
-	size_t len = json_is_object(frame) ? json_dumpb(frame, (char *)small + LENGTH_BYTES, room, JSON_COMPACT) : 0;
+	size_t len = json_dumpb(frame, NULL, 0, JSON_COMPACT);
 
 	if (len == 0)
-		return certctl_fail(err, CERTCTL_E_INVALID, "frame: not a JSON object that has a text");
+		return certctl_fail(err, CERTCTL_E_INVALID, "frame: a text in it is not UTF-8");
 	if (len > max)
 		return certctl_fail(err, CERTCTL_E_LIMIT, "frame: %zu bytes, at most %zu are allowed", len, max);
-	if (len > room) {
-		data = certctl_secret_alloc(NULL, LENGTH_BYTES + len);
-		certctl_wipe(small, sizeof(small));
-		if (!data)
-			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "frame: no memory for %zu bytes", len);
-		json_dumpb(frame, (char *)data + LENGTH_BYTES, len, JSON_COMPACT);
-	}
+	unsigned char *data = certctl_secret_alloc(NULL, LENGTH_BYTES + len);
+
+	if (!data)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "frame: no memory for %zu bytes", len);
+	json_dumpb(frame, (char *)data + LENGTH_BYTES, len, JSON_COMPACT);
 	put_length(data, len);
 	int rc = send_all(fd, data, LENGTH_BYTES + len, deadline_ms, err);
 
-	if (data == small)
-		certctl_wipe(small, LENGTH_BYTES + len);
-	else
-		talloc_free(data);
+	talloc_free(data);
+	return rc;
+}
+
+/* The usual frame is written without touching the heap; its text is wiped, as it may hold a key. */
+int certctl_frame_send(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
+{
+	unsigned char data[BUFFER_BYTES];
+	size_t size = max < sizeof(data) - LENGTH_BYTES ? LENGTH_BYTES + max + 1 : sizeof(data);
+	/* Memory that is given and holds the maximum: it never grows. */
+	struct certctl_buffer text = { .data = (char *)data, .len = LENGTH_BYTES, .size = size, .max = size - 1 };
+	int rc;
+
+	if (!json_is_object(frame))
+		return certctl_fail(err, CERTCTL_E_INVALID, "frame: not a JSON object");
+	bool is_written = certctl_json_append(&text, frame);
+
+	if (text.failed) {
+		rc = send_large(fd, frame, max, deadline_ms, err);
+	} else if (!is_written) {
+		rc = certctl_fail(err, CERTCTL_E_INVALID, "frame: a text in it is not UTF-8");
+	} else {
+		put_length(data, text.len - LENGTH_BYTES);
+		rc = send_all(fd, data, text.len, deadline_ms, err);
+	}
+	certctl_wipe(data, text.len);
 	return rc;
 }
 
@@ -156,6 +175,7 @@ static int fill(struct certctl_frame_reader *reader, int64_t deadline_ms, struct
 {
 	int rc = make_room(reader, err);
 
+	/* poll() even without a deadline: recv() would also be woken when the other side takes in what we sent, for nothing. */
 	while (rc == 0) {
 		if (deadline_ms != CERTCTL_FRAME_NOW && (rc = wait_for(reader->fd, POLLIN, deadline_ms, err)) < 0)
 			break;

@@ -84,12 +84,18 @@ static uint32_t unsigned_at(const struct certctl_wire_member *member, const void
 	return wide;
 }
 
+/* NULL: not UTF-8, or out of memory. */
+static json_t *text_to_json(const char *text, size_t len)
+{
+	return certctl_utf8_is_valid(text, len) ? json_stringn_nocheck(text, len) : NULL;
+}
+
 static json_t *texts_to_json(const char *const *texts)
 {
 	CERTCTL_AUTO(json_decref) json_t *array = json_array();
 
 	for (; array && *texts; texts++)
-		if (json_array_append_new(array, json_string(*texts)) < 0)
+		if (json_array_append_new(array, text_to_json(*texts, strlen(*texts))) < 0)
 			return NULL;
 	return CERTCTL_TAKE(array);
 }
@@ -97,7 +103,7 @@ static json_t *texts_to_json(const char *const *texts)
 static json_t *bytes_to_json(const struct certctl_bytes *bytes)
 {
 	char *hex = certctl_wire_hex(NULL, bytes->data, bytes->len);
-	json_t *text = hex ? json_string(hex) : NULL;
+	json_t *text = hex ? json_stringn_nocheck(hex, 2 * bytes->len) : NULL;
 
 	talloc_free(hex);
 	return text;
@@ -131,12 +137,14 @@ static int member_to_json(const struct certctl_wire_member *member, const void *
 {
 	const struct certctl_secret *secret;
 	const void *data = at(member, value);
+	const char *text;
 	int64_t wide;
 	int32_t narrow;
 
 	switch (member->type) {
 	case CERTCTL_WIRE_TEXT:
-		*ret = json_string(pointer_at(member, value));
+		text = pointer_at(member, value);
+		*ret = text_to_json(text, strlen(text));
 		return 0;
 	case CERTCTL_WIRE_BOOL:
 		*ret = json_boolean(*(const bool *)data);
@@ -158,7 +166,7 @@ static int member_to_json(const struct certctl_wire_member *member, const void *
 		return 0;
 	case CERTCTL_WIRE_SECRET:
 		secret = pointer_at(member, value);
-		*ret = json_stringn((const char *)secret->data, secret->len);
+		*ret = text_to_json((const char *)secret->data, secret->len);
 		return 0;
 	case CERTCTL_WIRE_BYTES:
 		*ret = bytes_to_json(data);

@@ -12,8 +12,10 @@
 #define ASK_EVERY_MS 100
 /* What a cancelled operation gets to end by itself. */
 #define CANCEL_GRACE_MS 3000
-/* A process that closed its line is about to end; longer than this it only pretends. */
+/* A process that closed a lane is about to end; longer than this it only pretends. */
 #define END_GRACE_MS 500
+/* Standard error of a process that does well is looked at this seldom. */
+#define DRAIN_EVERY_MS 1000
 
 struct attempt {
 	struct certctl_connector *connector;
@@ -21,159 +23,139 @@ struct attempt {
 	const char *operation;
 	int64_t deadline_ms, give_up_ms; /* give_up_ms: deadline, or earlier once cancelled */
 	bool is_cancelled, was_stopped;
+	unsigned lane;
+	int64_t id;
 	struct child *child;
-	struct pending pending;
 };
-
-/* --- What comes from the process ---------------------------------------------------------------------------------- */
-
-static struct pending *find_pending(struct child *child, int64_t id)
-{
-	struct pending *at = child->calls;
-
-	while (at && at->id != id)
-		at = at->next;
-	return at;
-}
-
-static void break_protocol(struct child *child, const char *what)
-{
-	struct certctl_error why = { 0 };
-
-	certctl_fail(&why, CERTCTL_E_PROTOCOL, "frame: %s", what);
-	certctl_line_break(&child->line, &why);
-}
-
-/* Frames come from a process that runs somebody else's code: each is one of three, or the line is broken. */
-static void dispatch(void *arg, json_t *frame)
-{
-	struct child *child = arg;
-	int64_t result = certctl_json_integer_or(frame, "result", 0), ask = certctl_json_integer_or(frame, "ask", 0);
-	struct pending *pending = find_pending(child, result ? result : ask);
-
-	if (json_object_get(frame, "log"))
-		child_log(child, frame);
-	else if (!pending)
-		break_protocol(child, "for a call that is not open");
-	else if (result && !pending->result)
-		pending->result = json_incref(frame);
-	else if (ask && !pending->ask && !pending->result)
-		pending->ask = json_incref(frame);
-	else
-		break_protocol(child, "an answer too many");
-}
-
-static bool has_news(void *arg)
-{
-	const struct pending *pending = arg;
-
-	return pending->result || pending->ask;
-}
 
 /* --- Sending ------------------------------------------------------------------------------------------------------ */
 
-static int send_call(struct attempt *attempt, json_t *argument, struct certctl_error *err)
+static int send_frame(const struct attempt *attempt, const json_t *frame, int64_t deadline_ms,
+	struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref)
-	json_t *frame = json_pack("{s:I, s:s, s:I, s:O*}", "call", (json_int_t)attempt->pending.id, "operation",
-		attempt->operation, "deadline_ms", (json_int_t)attempt->deadline_ms, "argument", argument);
-
 	if (!frame)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: no memory", attempt->operation);
-	return certctl_line_send(&attempt->child->line, frame, attempt->deadline_ms, err);
+	return certctl_frame_send(attempt->child->lanes[attempt->lane].fd, frame, CERTCTL_FRAME_MAX, deadline_ms, err);
 }
 
-static void send_cancel(struct attempt *attempt)
+static int send_call(const struct attempt *attempt, json_t *argument, struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref) json_t *frame = json_pack("{s:I}", "cancel", (json_int_t)attempt->pending.id);
+	CERTCTL_AUTO(json_decref)
+	json_t *frame = json_pack("{s:I, s:s, s:I, s:O*}", "call", (json_int_t)attempt->id, "operation",
+		attempt->operation, "deadline_ms", (json_int_t)attempt->deadline_ms, "argument", argument);
+
+	return send_frame(attempt, frame, attempt->deadline_ms, err);
+}
+
+static int send_cancel(struct attempt *attempt, struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *frame = json_pack("{s:I}", "cancel", (json_int_t)attempt->id);
 
 	attempt->is_cancelled = true;
 	attempt->give_up_ms = certctl_monotonic_ms() + CANCEL_GRACE_MS;
 	if (attempt->give_up_ms > attempt->deadline_ms)
 		attempt->give_up_ms = attempt->deadline_ms;
-	/* When it cannot be sent the line is broken, which the wait that follows finds out. */
-	if (certctl_line_send(&attempt->child->line, frame, attempt->give_up_ms, NULL) < 0)
-		return;
+	return send_frame(attempt, frame, attempt->give_up_ms, err);
 }
 
-static void send_answer(struct attempt *attempt, const json_t *ask)
+static int send_answer(const struct attempt *attempt, const json_t *ask, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *frame = call_answer(attempt->connector, attempt->call, ask);
 
-	json_object_set_new(frame, "reply", json_integer(attempt->pending.id));
-	if (certctl_line_send(&attempt->child->line, frame, attempt->deadline_ms, NULL) < 0)
-		return;
+	json_object_set_new(frame, "reply", json_integer(attempt->id));
+	return send_frame(attempt, frame, attempt->deadline_ms, err);
 }
 
 /* --- Waiting ------------------------------------------------------------------------------------------------------ */
 
-static void look_for_cancel(struct attempt *attempt)
+/*
+ * The result of this call or a question of it; records of the log are passed on.  Frames come from a process that runs somebody
+ * else's code: each is one of these three, or the protocol is broken.
+ */
+static int receive(const struct attempt *attempt, int64_t until_ms, json_t **ret, struct certctl_error *err)
+{
+	struct certctl_frame_reader *lane = &attempt->child->lanes[attempt->lane];
+
+	/* A process that sends records without end has its deadline, too. */
+	do {
+		CERTCTL_AUTO(json_decref) json_t *frame = NULL;
+		int rc = certctl_frame_receive(lane, until_ms, &frame, err);
+
+		if (rc < 0)
+			return rc;
+		if (json_object_get(frame, "log")) {
+			child_log(attempt->child, frame);
+			continue;
+		}
+		if (certctl_json_integer_or(frame, "result", 0) != attempt->id &&
+			certctl_json_integer_or(frame, "ask", 0) != attempt->id)
+			return certctl_fail(err, CERTCTL_E_PROTOCOL, "frame: for a call that is not open");
+		*ret = CERTCTL_TAKE(frame);
+		return 0;
+	} while (certctl_monotonic_ms() < until_ms);
+	return certctl_fail(err, CERTCTL_E_TIMEOUT, "frame: the deadline has passed");
+}
+
+static void drain(struct child *child)
+{
+	pthread_mutex_lock(&child->lock);
+	child_drain(child);
+	pthread_mutex_unlock(&child->lock);
+}
+
+static int64_t look_again_ms(const struct attempt *attempt)
+{
+	int64_t soon_ms = certctl_monotonic_ms() + ASK_EVERY_MS;
+	bool may_cancel = attempt->call->is_cancelled && !attempt->is_cancelled;
+
+	return may_cancel && soon_ms < attempt->give_up_ms ? soon_ms : attempt->give_up_ms;
+}
+
+/* 0: the result is there; TIMEOUT: given up; other: the lane is broken. */
+static int wait_for_result(struct attempt *attempt, json_t **ret, struct certctl_error *err)
 {
 	const struct certctl_call *call = attempt->call;
 
-	if (!attempt->is_cancelled && call->is_cancelled && call->is_cancelled(call->arg))
-		send_cancel(attempt);
-}
-
-/* With line.lock.  0: the result is there; TIMEOUT: given up; other: the line is broken. */
-static int wait_for_result(struct attempt *attempt, struct certctl_error *err)
-{
-	struct certctl_line *line = &attempt->child->line;
-
 	for (;;) {
-		int64_t now_ms = certctl_monotonic_ms();
-		int64_t until_ms = attempt->give_up_ms;
+		CERTCTL_AUTO(json_decref) json_t *frame = NULL;
+		int rc = receive(attempt, look_again_ms(attempt), &frame, err);
 
-		if (attempt->call->is_cancelled && !attempt->is_cancelled && until_ms > now_ms + ASK_EVERY_MS)
-			until_ms = now_ms + ASK_EVERY_MS;
-		int rc = certctl_line_wait(line, has_news, &attempt->pending, until_ms, err);
-
-		if (rc == 0 && attempt->pending.result)
+		if (rc == 0 && json_object_get(frame, "result")) {
+			*ret = CERTCTL_TAKE(frame);
 			return 0;
-		if (rc < 0 && rc != CERTCTL_E_TIMEOUT)
-			return rc;
-		json_t *ask = CERTCTL_TAKE(attempt->pending.ask);
-
+		}
 		if (rc == CERTCTL_E_TIMEOUT) {
-			child_drain(attempt->child);
+			drain(attempt->child);
 			if (certctl_monotonic_ms() >= attempt->give_up_ms)
 				return rc;
+			rc = 0;
 		}
-		pthread_mutex_unlock(&line->lock);
-		if (ask)
-			send_answer(attempt, ask);
-		look_for_cancel(attempt);
-		json_decref(ask);
-		pthread_mutex_lock(&line->lock);
+		if (rc == 0 && frame)
+			rc = send_answer(attempt, frame, err);
+		if (rc == 0 && !attempt->is_cancelled && call->is_cancelled && call->is_cancelled(call->arg))
+			rc = send_cancel(attempt, err);
+		if (rc < 0)
+			return rc;
 	}
 }
 
-static void enlist(struct attempt *attempt)
+static void enlist(struct child *child)
 {
-	struct child *child = attempt->child;
-
-	pthread_mutex_lock(&child->line.lock);
-	child->line.dispatch = dispatch;
-	attempt->pending.next = child->calls;
-	child->calls = &attempt->pending;
-	pthread_mutex_unlock(&child->line.lock);
+	pthread_mutex_lock(&child->lock);
+	child->calls++;
+	pthread_mutex_unlock(&child->lock);
 }
 
-/* With line.lock.  The first to find the line broken counts those who share the fate. */
-static void unlist(struct attempt *attempt)
+/* The first to find its lane broken counts those who share the fate. */
+static void unlist(struct child *child, bool is_broken)
 {
-	struct child *child = attempt->child;
-	unsigned count = 0;
-
-	for (struct pending *at = child->calls; at; at = at->next)
-		count++;
-	if (child->line.broken.code < 0 && child->calls_at_end == 0)
-		child->calls_at_end = count;
-	for (struct pending **link = &child->calls; *link; link = &(*link)->next)
-		if (*link == &attempt->pending) {
-			*link = attempt->pending.next;
-			break;
-		}
+	pthread_mutex_lock(&child->lock);
+	if (is_broken && child->calls_at_end == 0)
+		child->calls_at_end = child->calls;
+	child->calls--;
+	if (certctl_monotonic_ms() > child->drained_ms + DRAIN_EVERY_MS)
+		child_drain(child);
+	pthread_mutex_unlock(&child->lock);
 }
 
 /* --- How it ended ------------------------------------------------------------------------------------------------- */
@@ -182,15 +164,12 @@ static void unlist(struct attempt *attempt)
 static int give_up(struct attempt *attempt, struct certctl_error *err)
 {
 	struct child *child = attempt->child;
-	struct certctl_error why = { 0 };
 	int rc;
 
-	pthread_mutex_lock(&child->line.lock);
+	pthread_mutex_lock(&child->lock);
 	if (child->end == CHILD_LIVES)
 		child->end = CHILD_KILLED;
-	certctl_fail(&why, CERTCTL_E_INTERRUPTED, "the process was ended for another call");
-	certctl_line_break(&child->line, &why);
-	pthread_mutex_unlock(&child->line.lock);
+	pthread_mutex_unlock(&child->lock);
 	connector_retire(attempt->connector, child, 0, false);
 	if (attempt->is_cancelled)
 		return certctl_fail(err, CERTCTL_E_CANCELLED,
@@ -210,7 +189,7 @@ static void log_crash(const struct attempt *attempt, const struct certctl_error 
 	pool_log(attempt->child->pool, CERTCTL_LOG_WARNING, "plugin.crashed", pairs, CERTCTL_COUNT(pairs));
 }
 
-/* The line broke under the call: its own doing when it was the only one. */
+/* The lane broke under the call: its own doing when it was the only one. */
 static int blame(struct attempt *attempt, const struct certctl_error *broken, struct certctl_error *err)
 {
 	struct child *child = attempt->child;
@@ -218,11 +197,11 @@ static int blame(struct attempt *attempt, const struct certctl_error *broken, st
 	struct certctl_error why;
 	char text[96];
 
-	pthread_mutex_lock(&child->line.lock);
+	pthread_mutex_lock(&child->lock);
 	enum child_end end = child->end;
 	bool was_alone = child->calls_at_end <= 1;
 
-	pthread_mutex_unlock(&child->line.lock);
+	pthread_mutex_unlock(&child->lock);
 	bool closed = broken->code == CERTCTL_E_UNAVAILABLE;
 
 	connector_retire(connector, child, closed ? END_GRACE_MS : 0, end == CHILD_LIVES);
@@ -246,9 +225,8 @@ static int blame(struct attempt *attempt, const struct certctl_error *broken, st
 	return why.code;
 }
 
-static int read_result(const struct attempt *attempt, json_t **ret, struct certctl_error *err)
+static int read_result(const json_t *frame, json_t **ret, struct certctl_error *err)
 {
-	const json_t *frame = attempt->pending.result;
 	const json_t *error = json_object_get(frame, "error");
 
 	if (error)
@@ -261,25 +239,21 @@ static int read_result(const struct attempt *attempt, json_t **ret, struct certc
 
 static int run_in_child(struct attempt *attempt, json_t *argument, json_t **ret, struct certctl_error *err)
 {
-	struct child *child = attempt->child;
+	CERTCTL_AUTO(json_decref) json_t *result = NULL;
 	struct certctl_error why = { 0 };
 
-	enlist(attempt);
+	enlist(attempt->child);
 	int rc = send_call(attempt, argument, &why);
 
 	/* Too large or not to be written: nothing was sent, the process is as good as before. */
 	bool is_refused = rc == CERTCTL_E_LIMIT || rc == CERTCTL_E_INVALID || rc == CERTCTL_E_NO_MEMORY;
 
-	pthread_mutex_lock(&child->line.lock);
 	if (rc == 0)
-		rc = wait_for_result(attempt, &why);
-	unlist(attempt);
-	if (certctl_monotonic_ms() > child->drained_ms + 1000)
-		child_drain(child);
-	pthread_mutex_unlock(&child->line.lock);
+		rc = wait_for_result(attempt, &result, &why);
+	unlist(attempt->child, rc < 0 && rc != CERTCTL_E_TIMEOUT && !is_refused);
 	if (rc == 0) {
 		connector_went_well(attempt->connector);
-		return read_result(attempt, ret, err);
+		return read_result(result, ret, err);
 	}
 	if (is_refused) {
 		if (err)
@@ -292,20 +266,17 @@ static int run_in_child(struct attempt *attempt, json_t *argument, json_t **ret,
 static int try_once(struct attempt *attempt, bool alone, json_t *argument, json_t **ret, struct certctl_error *err)
 {
 	struct certctl_connector *connector = attempt->connector;
-	int rc = connector_enter(connector, alone, attempt->deadline_ms, err);
+	int rc = connector_enter(connector, alone, attempt->deadline_ms, &attempt->lane, err);
 
 	if (rc < 0)
 		return rc;
 	rc = connector_child(connector, alone, attempt->deadline_ms, &attempt->child, err);
 	if (rc == 0) {
-		attempt->pending =
-			(struct pending){ .id = __atomic_add_fetch(&connector->last_id, 1, __ATOMIC_RELAXED) };
+		attempt->id = __atomic_add_fetch(&connector->last_id, 1, __ATOMIC_RELAXED);
 		rc = run_in_child(attempt, argument, ret, err);
-		json_decref(attempt->pending.result);
-		json_decref(attempt->pending.ask);
 		connector_release(connector, attempt->child);
 	}
-	connector_leave(connector);
+	connector_leave(connector, attempt->lane);
 	return rc;
 }
 

@@ -3,21 +3,23 @@
  *
  *     pool         plugin directories, the number of processes, the keeper thread
  *     description  what a plugin is: asked of a process with nothing open, kept by file hash
- *     child        one plugin process as its parent sees it: start, hello, line, last words, end
+ *     child        one plugin process as its parent sees it: start, hello, lanes, last words, end
  *     connector    one instance: its child, its free slots, its backoff
  *     call         one call: send, wait, answer questions, deadline, cancel, retry alone
  *     typed_*      calls in the terms of issuer.h, target.h and notifier.h
  *
- * Locks, outermost first: pool.lock, connector.lock, child.line.lock, pool.slots_lock.
+ * Locks, outermost first: pool.lock, connector.lock, child.lock, pool.slots_lock.
  */
 #ifndef CERTCTL_CALLER_H
 #define CERTCTL_CALLER_H
 
+#include "condition.h"
 #include "connector.h"
-#include "line.h"
+#include "frame.h"
 #include "protocol.h"
 #include "wire.h"
 
+#include <pthread.h>
 #include <sys/types.h>
 
 /* --- A child --------------------------------------------------------------------------------------------------------- */
@@ -31,11 +33,14 @@ struct child {
 	struct certctl_pool *pool;
 	char *instance, *plugin; /* for logs */
 	pid_t pid;
-	int fd, pidfd, error_fd; /* error_fd: its standard error, non-blocking */
-	struct certctl_line line;
-	/* Under line.lock: */
-	struct pending *calls;
-	unsigned calls_at_end; /* how many were open when the line broke; 0: it has not */
+	int pidfd, error_fd; /* error_fd: its standard error, non-blocking */
+	struct certctl_frame_reader
+		*lanes; /* one a slot of the connector: whoever holds the slot uses it, nobody else */
+	unsigned lane_count;
+	pthread_mutex_t lock;
+	/* Under lock: */
+	unsigned calls;        /* open now */
+	unsigned calls_at_end; /* how many were open when the first of them found its lane broken; 0: none has */
 	enum child_end end;
 	char last_words[LAST_WORDS_MAX]; /* its latest log records and what it wrote to standard error */
 	size_t last_words_len;
@@ -48,27 +53,24 @@ struct child {
 	int status; /* of waitpid, once reaped; -1: unknown */
 };
 
-/** A call that waits on a child. */
-struct pending {
-	struct pending *next;
-	int64_t id;
-	json_t *result, *ask; /* frames, owned */
+/** What it is called in messages and logs. */
+struct child_names {
+	const char *instance, *plugin;
 };
-
 /**
- * Start a plugin process and exchange hellos.  `hello` gets the members every hello has.
+ * Start a plugin process with so many lanes and exchange hellos.  `hello` gets the members every hello has.
  * @param ret_reply  its hello, the caller's to json_decref
  * @return 0; the reason the process gave; CRASHED with the way it ended; TIMEOUT; NOT_FOUND (no such program); IO
  */
-int child_start(struct certctl_pool *pool, const char *instance, const char *plugin, json_t *hello, int64_t deadline_ms,
-	struct child **ret, json_t **ret_reply, struct certctl_error *err) CERTCTL_CHECKED;
+int child_start(struct certctl_pool *pool, const struct child_names *names, unsigned lanes, json_t *hello,
+	int64_t deadline_ms, struct child **ret, json_t **ret_reply, struct certctl_error *err) CERTCTL_CHECKED;
 /** Wait for its end, at most `grace_ms`, then kill; its status is known afterwards.  Once. */
 void child_reap(struct child *child, int64_t grace_ms);
 /** "ended by SIGABRT", "exited with 3", of a child that was reaped. */
 const char *child_end_text(const struct child *child, char text[96]);
 /** Add "Last words: ..." as the hint, when there are any. */
 void child_hint(struct child *child, struct certctl_error *err);
-/** With line.lock: keep what came on standard error. */
+/** With lock: keep what came on standard error. */
 void child_drain(struct child *child);
 /** A child that was reaped and that nobody uses. */
 void child_free(struct child *child);
@@ -81,7 +83,9 @@ void child_log(struct child *child, const json_t *frame);
 struct spawn_request {
 	struct spawn_request *next;
 	const char *program;
-	int socket, errors; /* become 3 and 2 */
+	const int *lanes; /* become 3 and those that follow; all above that range */
+	unsigned lane_count;
+	int errors; /* becomes 2 */
 	pid_t pid;
 	int error_number;
 	bool is_done;
@@ -136,16 +140,17 @@ struct certctl_connector {
 	uint64_t paths_stamp; /* of the time it started */
 	bool is_starting;
 	unsigned running, waiting_alone;
+	uint64_t lanes; /* bits of those that calls hold, as many as `running` */
 	bool is_alone;
 	unsigned crashes; /* since the last call that went well */
 	int64_t blocked_until_ms, used_ms;
 	int64_t last_id;
 };
 
-/** A slot of this instance, or all of them. TIMEOUT. */
-int connector_enter(struct certctl_connector *connector, bool alone, int64_t deadline_ms,
+/** A slot of this instance, or all of them, and with it a lane of whatever child it has. TIMEOUT. */
+int connector_enter(struct certctl_connector *connector, bool alone, int64_t deadline_ms, unsigned *ret_lane,
 	struct certctl_error *err) CERTCTL_CHECKED;
-void connector_leave(struct certctl_connector *connector);
+void connector_leave(struct certctl_connector *connector, unsigned lane);
 /** Its child, started when there is none; `ignore_backoff` for a call that must not suffer for others. */
 int connector_child(struct certctl_connector *connector, bool ignore_backoff, int64_t deadline_ms, struct child **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -48,11 +48,11 @@ void child_hint(struct child *child, struct certctl_error *err)
 	char text[LAST_WORDS_MAX + 1], clean[140];
 	size_t len;
 
-	pthread_mutex_lock(&child->line.lock);
+	pthread_mutex_lock(&child->lock);
 	child_drain(child);
 	len = child->last_words_len;
 	memcpy(text, child->last_words, len);
-	pthread_mutex_unlock(&child->line.lock);
+	pthread_mutex_unlock(&child->lock);
 	while (len > 0 && text[len - 1] == '\n')
 		len--;
 	text[len] = 0;
@@ -106,7 +106,7 @@ static bool is_flood(struct child *child)
 	return true;
 }
 
-void child_log(struct child *child, const json_t *frame)
+static void take_record(struct child *child, const json_t *frame)
 {
 	const json_t *said = json_object_get(frame, "pairs");
 	const char *event = certctl_json_text_or(frame, "event", "plugin.log");
@@ -126,6 +126,13 @@ void child_log(struct child *child, const json_t *frame)
 	}
 	remember_record(child, event, pairs + 4, count - 4);
 	pool_log(child->pool, level < CERTCTL_LOG_WARNING ? CERTCTL_LOG_INFO : level, event, pairs, count);
+}
+
+void child_log(struct child *child, const json_t *frame)
+{
+	pthread_mutex_lock(&child->lock);
+	take_record(child, frame);
+	pthread_mutex_unlock(&child->lock);
 }
 
 /* --- The end ------------------------------------------------------------------------------------------------------ */
@@ -150,7 +157,8 @@ void child_reap(struct child *child, int64_t grace_ms)
 
 	if (child->is_reaped)
 		return;
-	shutdown(child->fd, SHUT_RDWR);
+	for (unsigned i = 0; i < child->lane_count; i++)
+		shutdown(child->lanes[i].fd, SHUT_RDWR);
 	if (grace_ms <= 0 || child->pidfd < 0 || !has_ended(child, grace_ms))
 		kill(child->pid, SIGKILL);
 	do
@@ -173,15 +181,25 @@ const char *child_end_text(const struct child *child, char text[96])
 	return text;
 }
 
+static void free_unstarted(struct child *child)
+{
+	for (unsigned i = 0; i < child->lane_count; i++) {
+		if (child->lanes[i].fd >= 0)
+			close(child->lanes[i].fd);
+		certctl_frame_reader_done(&child->lanes[i]);
+	}
+	if (child->error_fd >= 0)
+		close(child->error_fd);
+	if (child->pidfd >= 0)
+		close(child->pidfd);
+	pthread_mutex_destroy(&child->lock);
+	talloc_free(child);
+}
+
 void child_free(struct child *child)
 {
 	certctl_assert(child->is_reaped);
-	certctl_line_done(&child->line);
-	close(child->fd);
-	close(child->error_fd);
-	if (child->pidfd >= 0)
-		close(child->pidfd);
-	talloc_free(child);
+	free_unstarted(child);
 }
 
 /* --- The start ---------------------------------------------------------------------------------------------------- */
@@ -189,7 +207,7 @@ void child_free(struct child *child)
 /* Above the numbers that the new process uses, so that none is overwritten on the way. */
 static int lift(int *fd, struct certctl_error *err)
 {
-	int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, 16);
+	int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, CERTCTL_PROTOCOL_FD + CERTCTL_LANES_MAX);
 
 	if (lifted < 0)
 		return certctl_fail_errno(err, errno, "plugin process: descriptors");
@@ -198,53 +216,66 @@ static int lift(int *fd, struct certctl_error *err)
 	return 0;
 }
 
-/* fds: our end, its end, our end of its standard error, its end of that. */
-static int make_descriptors(int fds[4], struct certctl_error *err)
+/* What the new process gets; -1: not made yet. */
+struct its_ends {
+	int lanes[CERTCTL_LANES_MAX];
+	int errors;
+};
+
+static void close_its_ends(const struct its_ends *its)
 {
+	for (size_t i = 0; i < CERTCTL_LANES_MAX; i++)
+		if (its->lanes[i] >= 0)
+			close(its->lanes[i]);
+	if (its->errors >= 0)
+		close(its->errors);
+}
+
+static int make_lane(struct certctl_frame_reader *ret, int *ret_its_end, struct certctl_error *err)
+{
+	int fds[2];
+
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return certctl_fail_errno(err, errno, "plugin process: socketpair");
+	certctl_frame_reader_init(ret, fds[0], CERTCTL_FRAME_MAX);
+	*ret_its_end = fds[1];
+	return lift(ret_its_end, err);
+}
+
+static int make_ends(struct child *child, struct its_ends *its, struct certctl_error *err)
+{
+	int errors[2], rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < child->lane_count; i++)
+		rc = make_lane(&child->lanes[i], &its->lanes[i], err);
+	if (rc < 0)
+		return rc;
 	/* Non-blocking for both: a plugin that floods its standard error loses text, not time. */
-	if (pipe2(fds + 2, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(errors, O_CLOEXEC | O_NONBLOCK) < 0)
 		return certctl_fail_errno(err, errno, "plugin process: pipe");
-	int rc = lift(&fds[1], err);
-
-	return rc < 0 ? rc : lift(&fds[3], err);
-}
-
-static void close_all(int *fds, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-static void dispatch_nothing(void *arg, json_t *frame)
-{
-	(void)arg, (void)frame;
+	child->error_fd = errors[0];
+	its->errors = errors[1];
+	return lift(&its->errors, err);
 }
 
 static int start_process(struct certctl_pool *pool, struct child *child, struct certctl_error *err)
 {
-	struct spawn_request request = { .program = pool->options.host_program };
-	int fds[4] = { -1, -1, -1, -1 };
-	int rc = make_descriptors(fds, err);
+	struct its_ends its;
 
-	if (rc == 0) {
-		request.socket = fds[1];
-		request.errors = fds[3];
+	memset(&its, 0xff, sizeof(its));
+	struct spawn_request request = {
+		.program = pool->options.host_program, .lanes = its.lanes, .lane_count = child->lane_count
+	};
+	int rc = make_ends(child, &its, err);
+
+	request.errors = its.errors;
+	if (rc == 0)
 		rc = pool_spawn(pool, &request, err);
-	}
-	if (rc < 0) {
-		close_all(fds, CERTCTL_COUNT(fds));
+	close_its_ends(&its);
+	if (rc < 0)
 		return rc;
-	}
-	close(fds[1]);
-	close(fds[3]);
 	child->pid = request.pid;
 	child->pidfd = pidfd_open(request.pid, 0);
-	child->fd = fds[0];
-	child->error_fd = fds[2];
-	certctl_line_init(&child->line, child->fd, dispatch_nothing, child);
 	return 0;
 }
 
@@ -257,8 +288,9 @@ static int exchange(struct child *child, json_t *hello, int64_t deadline_ms, jso
 	json_object_set_new(hello, "protocol_min", json_integer(CERTCTL_PROTOCOL_MIN));
 	json_object_set_new(hello, "protocol_max", json_integer(CERTCTL_PROTOCOL_MAX));
 	json_object_set_new(hello, "program", json_string("certctl " CERTCTL_VERSION));
-	if ((rc = certctl_frame_send(child->fd, frame, CERTCTL_FRAME_MAX, deadline_ms, err)) < 0 ||
-		(rc = certctl_frame_receive(&child->line.reader, deadline_ms, &reply, err)) < 0)
+	json_object_set_new(hello, "lanes", json_integer(child->lane_count));
+	if ((rc = certctl_frame_send(child->lanes[0].fd, frame, CERTCTL_FRAME_MAX, deadline_ms, err)) < 0 ||
+		(rc = certctl_frame_receive(&child->lanes[0], deadline_ms, &reply, err)) < 0)
 		return rc;
 	json_t *body = json_object_get(reply, "hello"), *error = json_object_get(body, "error");
 	int64_t protocol = certctl_json_integer_or(body, "protocol", 0);
@@ -293,21 +325,36 @@ static int explain(struct child *child, int rc, struct certctl_error *err)
 	return rc;
 }
 
-int child_start(struct certctl_pool *pool, const char *instance, const char *plugin, json_t *hello, int64_t deadline_ms,
-	struct child **ret, json_t **ret_reply, struct certctl_error *err)
+static struct child *child_new(struct certctl_pool *pool, const struct child_names *names, unsigned lanes)
 {
 	struct child *child = talloc_zero(NULL, struct child);
-	int rc;
 
-	if (!child || !(child->instance = talloc_strdup(child, instance)) ||
-		!(child->plugin = talloc_strdup(child, plugin))) {
+	if (!child || !(child->instance = talloc_strdup(child, names->instance)) ||
+		!(child->plugin = talloc_strdup(child, names->plugin)) ||
+		!(child->lanes = talloc_zero_array(child, struct certctl_frame_reader, lanes))) {
 		talloc_free(child);
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "plugin process: no memory");
+		return NULL;
 	}
 	child->pool = pool;
 	child->users = 1;
+	child->pidfd = child->error_fd = -1;
+	child->lane_count = lanes;
+	for (unsigned i = 0; i < lanes; i++)
+		child->lanes[i].fd = -1;
+	pthread_mutex_init(&child->lock, NULL);
+	return child;
+}
+
+int child_start(struct certctl_pool *pool, const struct child_names *names, unsigned lanes, json_t *hello,
+	int64_t deadline_ms, struct child **ret, json_t **ret_reply, struct certctl_error *err)
+{
+	struct child *child = child_new(pool, names, lanes);
+	int rc;
+
+	if (!child)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "plugin process: no memory");
 	if ((rc = start_process(pool, child, err)) < 0) {
-		talloc_free(child);
+		free_unstarted(child);
 		return rc;
 	}
 	if ((rc = exchange(child, hello, deadline_ms, ret_reply, err)) < 0) {

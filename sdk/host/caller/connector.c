@@ -25,7 +25,8 @@ static bool may_enter(const struct certctl_connector *connector, bool alone)
 	       connector->running < connector->description->concurrency;
 }
 
-int connector_enter(struct certctl_connector *connector, bool alone, int64_t deadline_ms, struct certctl_error *err)
+int connector_enter(struct certctl_connector *connector, bool alone, int64_t deadline_ms, unsigned *ret_lane,
+	struct certctl_error *err)
 {
 	int rc = 0;
 
@@ -40,6 +41,9 @@ int connector_enter(struct certctl_connector *connector, bool alone, int64_t dea
 	}
 	connector->waiting_alone -= alone;
 	if (rc == 0) {
+		/* The lowest that is free: the process starts a thread for each the first time it is used. */
+		*ret_lane = (unsigned)__builtin_ctzll(~connector->lanes);
+		connector->lanes |= UINT64_C(1) << *ret_lane;
 		connector->running++;
 		connector->is_alone = alone;
 	} else {
@@ -49,9 +53,10 @@ int connector_enter(struct certctl_connector *connector, bool alone, int64_t dea
 	return rc;
 }
 
-void connector_leave(struct certctl_connector *connector)
+void connector_leave(struct certctl_connector *connector, unsigned lane)
 {
 	pthread_mutex_lock(&connector->lock);
+	connector->lanes &= ~(UINT64_C(1) << lane);
 	connector->running--;
 	connector->is_alone = false;
 	connector->used_ms = certctl_monotonic_ms();
@@ -111,8 +116,8 @@ static int start(struct certctl_connector *connector, int64_t deadline_ms, struc
 	if (rc < 0 || (rc = pool_take_slot(connector->pool, deadline_ms, err)) < 0)
 		return rc;
 	connector->paths_stamp = connector_paths_stamp(connector->hello);
-	rc = child_start(connector->pool, connector->name, description->id, connector->hello, deadline_ms, ret, &reply,
-		err);
+	rc = child_start(connector->pool, &(struct child_names){ connector->name, description->id },
+		description->concurrency, connector->hello, deadline_ms, ret, &reply, err);
 	if (rc < 0)
 		pool_give_slot(connector->pool);
 	return rc;
@@ -239,12 +244,12 @@ void certctl_connector_stop(struct certctl_connector *connector)
 	struct child *child = connector->child;
 
 	if (child) {
-		pthread_mutex_lock(&child->line.lock);
-		bool is_busy = child->calls != NULL;
+		pthread_mutex_lock(&child->lock);
+		bool is_busy = child->calls > 0;
 
 		if (child->end == CHILD_LIVES)
 			child->end = CHILD_STOPPED;
-		pthread_mutex_unlock(&child->line.lock);
+		pthread_mutex_unlock(&child->lock);
 		child_reap(child, is_busy ? 0 : FAREWELL_MS);
 		take_out(connector);
 	}

@@ -129,8 +129,9 @@ static int ask_plugin(struct certctl_pool *pool, const char *path, json_t **ret,
 {
 	CERTCTL_AUTO(json_decref) json_t *hello = json_pack("{s:s, s:s}", "mode", "describe", "file", path);
 	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	const struct child_names names = { file, file };
 	struct child *child;
-	int rc = child_start(pool, file, file, hello, certctl_monotonic_ms() + DESCRIBE_TIMEOUT_MS, &child, ret, err);
+	int rc = child_start(pool, &names, 1, hello, certctl_monotonic_ms() + DESCRIBE_TIMEOUT_MS, &child, ret, err);
 
 	if (rc < 0)
 		return not_valid(rc, err);

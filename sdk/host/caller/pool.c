@@ -26,10 +26,10 @@ static int add_actions(posix_spawn_file_actions_t *actions, const struct spawn_r
 		rc = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(actions, request->errors, 2);
+	for (unsigned i = 0; rc == 0 && i < request->lane_count; i++)
+		rc = posix_spawn_file_actions_adddup2(actions, request->lanes[i], CERTCTL_PROTOCOL_FD + (int)i);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(actions, request->socket, CERTCTL_PROTOCOL_FD);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(actions, CERTCTL_PROTOCOL_FD + 1);
+		rc = posix_spawn_file_actions_addclosefrom_np(actions, CERTCTL_PROTOCOL_FD + (int)request->lane_count);
 	return rc;
 }
 

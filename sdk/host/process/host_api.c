@@ -1,4 +1,4 @@
-/* What a plugin may ask of its host, struct certctl_host: answered here or asked of the parent over the line. */
+/* What a plugin may ask of its host, struct certctl_host: answered here or asked of the parent over its lane. */
 #include "process.h"
 
 #include <stdarg.h>
@@ -27,18 +27,18 @@ static int64_t remaining_ms(const struct certctl_host *host)
 	return left_ms > 0 ? left_ms : 0;
 }
 
-/* With one thread nobody else reads the line: asking takes in what has come. */
+/* Nobody else reads the lane while the plugin runs, but a thread of it that asks something: asking takes in what has come. */
 static bool cancelled(const struct certctl_host *host)
 {
 	struct call *call = call_of(host);
-	struct certctl_line *line = &call->server->line;
+	struct lane *lane = call->lane;
 
-	pthread_mutex_lock(&line->lock);
-	certctl_line_poll(line);
-	bool is_over = line->broken.code < 0;
-
-	pthread_mutex_unlock(&line->lock);
-	return is_over || atomic_load(&call->is_cancelled) || remaining_ms(host) == 0;
+	if (pthread_mutex_trylock(&lane->read_lock) == 0) {
+		while (!atomic_load(&lane->is_broken) && call_take_in(call, CERTCTL_FRAME_NOW, NULL) == 0)
+			;
+		pthread_mutex_unlock(&lane->read_lock);
+	}
+	return atomic_load(&lane->is_broken) || atomic_load(&call->is_cancelled) || remaining_ms(host) == 0;
 }
 
 /* --- Logging ------------------------------------------------------------------------------------------------------ */
@@ -59,8 +59,8 @@ static void send_log(struct call *call, enum certctl_log_level level, const char
 	json_t *frame = json_pack("{s:I, s:s, s:o, s:o}", "log", (json_int_t)call->id, "level",
 		certctl_log_level_name(level), "event", text_or_null(event), "pairs", pairs);
 
-	/* A record that cannot be sent is lost: the line is broken, and the call will see that. */
-	if (frame && certctl_line_send(&call->server->line, frame, CERTCTL_FRAME_FOREVER, NULL) < 0)
+	/* A record that cannot be sent is lost: the lane is broken, and the call will see that. */
+	if (frame && lane_send(call->lane, frame, CERTCTL_FRAME_FOREVER, NULL) < 0)
 		return;
 }
 
@@ -100,36 +100,24 @@ void host_api_finish(struct call *call)
 
 /* --- Asked of the parent ------------------------------------------------------------------------------------------ */
 
-static bool has_reply(void *arg)
-{
-	return ((struct call *)arg)->reply != NULL;
-}
-
 /* One question of a call at a time; its threads queue.  `argument` is taken. */
 static int ask(const struct certctl_host *host, const char *what, json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
 	struct call *call = call_of(host);
-	struct certctl_line *line = &call->server->line;
 	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
 	CERTCTL_AUTO(json_decref)
 	json_t *frame = json_pack("{s:I, s:s, s:o}", "ask", (json_int_t)call->id, "what", what, "argument", argument);
 
 	if (!frame)
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: a text is missing or not UTF-8", what);
-	pthread_mutex_lock(&call->ask_lock);
-	int rc = certctl_line_send(line, frame, call->deadline_ms, err);
+	pthread_mutex_lock(&call->lane->read_lock);
+	int rc = lane_send(call->lane, frame, call->deadline_ms, err);
 
-	pthread_mutex_lock(&line->lock);
-	if (rc == 0)
-		rc = certctl_line_wait(line, has_reply, call, call->deadline_ms, err);
+	while (rc == 0 && !call->reply)
+		rc = call_take_in(call, call->deadline_ms, err);
 	reply = CERTCTL_TAKE(call->reply);
-	/* Whoever slept while we read has missed what came behind our reply. */
-	certctl_line_poll(line);
-	if (line->broken.code < 0)
-		serve_wake(call->server);
-	pthread_mutex_unlock(&line->lock);
-	pthread_mutex_unlock(&call->ask_lock);
+	pthread_mutex_unlock(&call->lane->read_lock);
 	if (rc < 0)
 		return rc;
 	if (json_object_get(reply, "error"))

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HELLO_TIMEOUT_MS 30000
+#define ARENAS_MAX       2
 
 #ifdef CERTCTL_SANITIZERS
 /* The leak checker traces its own process, which confinement forbids; an error ends in a signal the parent can report. */
@@ -37,21 +38,21 @@ static void free_wiped(void *memory)
 	free(memory);
 }
 
-static int reply_hello(struct certctl_line *line, json_t *body, struct certctl_error *err)
+static int reply_hello(struct lane *lane, json_t *body, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *frame = json_pack("{s:o}", "hello", body);
 
-	return certctl_line_send(line, frame, CERTCTL_FRAME_FOREVER, err);
+	return lane_send(lane, frame, CERTCTL_FRAME_FOREVER, err);
 }
 
 /* The parent may be older or newer: it learns what we speak along with the reason. */
-static int refuse(struct certctl_line *line, const struct certctl_error *why)
+static int refuse(struct lane *lane, const struct certctl_error *why)
 {
 	json_t *body = json_pack("{s:i, s:i, s:s, s:o}", "protocol_min", CERTCTL_PROTOCOL_MIN, "protocol_max",
 		CERTCTL_PROTOCOL_MAX, "program", "certctl-plugin-host " CERTCTL_VERSION, "error",
 		certctl_wire_error_to_json(why));
 
-	return reply_hello(line, body, NULL) == 0 ? EXIT_FAILURE : 2;
+	return reply_hello(lane, body, NULL) == 0 ? EXIT_FAILURE : 2;
 }
 
 static int agree(const json_t *hello, int *ret_protocol, struct certctl_error *err)
@@ -79,7 +80,7 @@ static json_t *hello_body(int protocol, const struct enforcement *enforced)
 }
 
 /* Confined with nothing open, load and tell. */
-static int describe(struct certctl_line *line, int protocol, const char *file, struct certctl_error *err)
+static int describe(struct lane *lane, int protocol, const char *file, struct certctl_error *err)
 {
 	struct confinement what = { .plugin_file = file };
 	struct enforcement enforced;
@@ -93,13 +94,14 @@ static int describe(struct certctl_line *line, int protocol, const char *file, s
 	json_t *body = hello_body(protocol, &enforced);
 
 	json_object_set_new(body, "description", description);
-	return reply_hello(line, body, err);
+	return reply_hello(lane, body, err);
 }
 
 /* Confinement came from the cached description: the plugin must be the one that was described. */
 static int check_same(const struct plugin *plugin, const json_t *hello, struct certctl_error *err)
 {
 	if (plugin->descriptor.needs == (uint32_t)certctl_json_integer_or(hello, "needs", -1) &&
+		plugin->descriptor.concurrency == certctl_json_integer_or(hello, "lanes", 0) &&
 		strcmp(plugin->descriptor.id, certctl_json_text_or(hello, "id", "")) == 0)
 		return 0;
 	return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: not the plugin that was described", plugin->file);
@@ -118,27 +120,52 @@ static int prepare(struct server *server, struct plugin *plugin, json_t *hello, 
 	server->runner_fd = -1;
 	pthread_mutex_init(&server->runner_lock, NULL);
 	if (what.needs & CERTCTL_NEEDS_COMMANDS)
-		rc = runner_start(json_object_get(hello, "commands"), &server->runner_fd, err);
+		rc = runner_start(json_object_get(hello, "commands"), server->lane_count, &server->runner_fd, err);
 	if (rc < 0 || (rc = confine(&what, &enforced, err)) < 0 ||
 		(rc = plugin_load(what.plugin_file, plugin, err)) < 0 || (rc = check_same(plugin, hello, err)) < 0)
 		return rc;
 	rc = instance_init(&server->instance, plugin, certctl_json_text_or(hello, "name", "plugin"),
 		json_object_get(hello, "config"), err);
-	return rc < 0 ? rc : reply_hello(&server->line, hello_body(protocol, &enforced), err);
+	return rc < 0 ? rc : reply_hello(&server->lanes[0], hello_body(protocol, &enforced), err);
+}
+
+/* All of them must be sockets, whatever was inherited; what is no lane is closed. */
+static int take_lanes(struct server *server, const json_t *hello, struct certctl_error *err)
+{
+	int64_t count;
+	struct stat status;
+	int rc = certctl_json_get_integer(hello, "lanes", 1, CERTCTL_LANES_MAX, &count, err);
+
+	if (rc < 0)
+		return certctl_fail(err, CERTCTL_E_PROTOCOL, "lanes: 1 to %d expected", CERTCTL_LANES_MAX);
+	for (int i = 1; i < count; i++) {
+		int fd = CERTCTL_PROTOCOL_FD + i;
+
+		if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return certctl_fail(err, CERTCTL_E_PROTOCOL, "lanes: %d is no socket", i);
+		lane_init(&server->lanes[i], server, fd);
+	}
+	server->lane_count = (unsigned)count;
+	/* Memory that nobody shares is not worth it for one thread, and more than a few are not for many. */
+	mallopt(M_ARENA_MAX, count < ARENAS_MAX ? (int)count : ARENAS_MAX);
+	close_range(CERTCTL_PROTOCOL_FD + (unsigned)count, ~0U, 0);
+	return 0;
 }
 
 static int start(struct server *server, struct plugin *plugin, bool *ret_serve, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *frame = NULL;
 	int protocol;
-	int rc = certctl_frame_receive(&server->line.reader, certctl_monotonic_ms() + HELLO_TIMEOUT_MS, &frame, err);
+	int rc =
+		certctl_frame_receive(&server->lanes[0].reader, certctl_monotonic_ms() + HELLO_TIMEOUT_MS, &frame, err);
 	json_t *hello = json_object_get(frame, "hello");
 	const char *mode = certctl_json_text_or(hello, "mode", ""), *file = certctl_json_text_or(hello, "file", "");
 
-	if (rc < 0 || (rc = agree(hello, &protocol, err)) < 0 || (rc = certctl_plugin_file_check(file, err)) < 0)
+	if (rc < 0 || (rc = agree(hello, &protocol, err)) < 0 || (rc = take_lanes(server, hello, err)) < 0 ||
+		(rc = certctl_plugin_file_check(file, err)) < 0)
 		return rc;
 	if (strcmp(mode, "describe") == 0)
-		return describe(&server->line, protocol, file, err);
+		return describe(&server->lanes[0], protocol, file, err);
 	if (strcmp(mode, "serve") != 0)
 		return certctl_fail(err, CERTCTL_E_PROTOCOL, "mode describe or serve expected");
 	*ret_serve = true;
@@ -147,7 +174,7 @@ static int start(struct server *server, struct plugin *plugin, bool *ret_serve, 
 
 int main(int argc, char **argv)
 {
-	struct server server = { 0 };
+	static struct server server;
 	struct plugin plugin = { 0 };
 	struct certctl_error err = { 0 };
 	struct stat status;
@@ -164,12 +191,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	fcntl(CERTCTL_PROTOCOL_FD, F_SETFD, FD_CLOEXEC);
-	close_range(CERTCTL_PROTOCOL_FD + 1, ~0U, 0);
-	mallopt(M_ARENA_MAX, 1); /* a second arena costs more memory than its lock costs time */
+	close_range(CERTCTL_PROTOCOL_FD + CERTCTL_LANES_MAX, ~0U, 0);
 	json_set_alloc_funcs(malloc, free_wiped);
-	certctl_line_init(&server.line, CERTCTL_PROTOCOL_FD, NULL, NULL);
+	lane_init(&server.lanes[0], &server, CERTCTL_PROTOCOL_FD);
 	if (start(&server, &plugin, &is_to_serve, &err) < 0)
-		return refuse(&server.line, &err);
+		return refuse(&server.lanes[0], &err);
 	if (is_to_serve)
 		serve(&server);
 	return EXIT_SUCCESS;

@@ -4,20 +4,22 @@
  *     main      hello, confinement, then load or serve
  *     load      the file becomes a checked struct plugin       describe  what the parent may know of it
  *     kinds     tables of operations: issuer.c, target.c, notifier.c
- *     instance  configuration, open, close                     serve     calls in, results out, threads
+ *     instance  configuration, open, close                     serve     calls in, results out, a thread a lane
  *     host_api  what a plugin may ask of its host              runner    commands, in a process of their own
  */
 #ifndef CERTCTL_PROCESS_H
 #define CERTCTL_PROCESS_H
 
-#include "line.h"
+#include "frame.h"
 #include "protocol.h"
 #include "wire.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct call;
 struct plugin;
+struct server;
 
 /* --- Kinds and their operations ------------------------------------------------------------------------------------ */
 
@@ -85,38 +87,53 @@ int instance_cycle(struct call *call, const json_t *argument, json_t **ret, stru
 
 /* --- Serving --------------------------------------------------------------------------------------------------------- */
 
+/** A socket for one call at a time, with a thread that serves it. */
+struct lane {
+	struct server *server;
+	struct certctl_frame_reader reader;
+	pthread_mutex_t
+		read_lock; /* held while a question is asked and its reply awaited, and by whoever looks for a cancel */
+	pthread_mutex_t send_lock; /* held while a frame is written */
+	atomic_bool is_broken;
+};
+
+/** Nothing is held of a lane without a call but its socket. */
+void lane_init(struct lane *lane, struct server *server, int fd);
+/** Send a frame. After an error other than LIMIT and INVALID the lane is broken. */
+int lane_send(struct lane *lane, const json_t *frame, int64_t deadline_ms, struct certctl_error *err) CERTCTL_CHECKED;
+
 struct server {
-	struct certctl_line line;
+	struct lane lanes[CERTCTL_LANES_MAX];
+	unsigned lane_count;
 	struct instance instance;
 	int runner_fd; /* -1: this plugin runs no commands */
 	pthread_mutex_t runner_lock;
-	int events_fd, wake_fd; /* where idle threads sleep: an epoll of the line and of an eventfd */
-	/* Under line.lock: */
-	unsigned threads, idle, threads_max;
-	struct call *waiting, *running;
-	bool is_reading; /* an idle thread takes frames in and will run what comes */
+	pthread_mutex_t lock;
+	/* Under lock: */
+	pthread_cond_t quiet;
+	unsigned started, running; /* threads, from the first lane on; calls */
+	bool is_closing;           /* the parent has gone: nothing begins any more */
 };
 
 /** One call: what the plugin sees of its host, and what belongs to the call.  Its memory is its own talloc root. */
 struct call {
 	struct certctl_host api; /* api.context is this call */
-	struct call *next;
 	struct server *server;
+	struct lane *lane;
 	TALLOC_CTX *mem;
 	int64_t id, deadline_ms;
-	json_t *frame; /* owned; operation and argument are in it */
+	const json_t *argument; /* borrowed */
 	const char *operation;
 	void *self; /* the plugin's instance */
 	atomic_bool is_cancelled;
 	atomic_uint logged; /* records so far, dropped ones included */
-	pthread_mutex_t ask_lock;
-	json_t *reply; /* to the open `ask`, under line.lock */
+	json_t *reply;      /* to the open question, under lane->read_lock */
 };
 
-/** Answer calls until the parent closes the line. */
+/** Answer calls until the parent closes the lanes. */
 void serve(struct server *server);
-/** With line.lock: wake one idle thread, to run what waits or to see that the line has ended. */
-void serve_wake(struct server *server);
+/** With lane->read_lock: take in one frame that came during the call, a cancel or a reply.  As certctl_frame_receive(). */
+int call_take_in(struct call *call, int64_t deadline_ms, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Fill call->api. */
 void host_api_init(struct call *call);
@@ -128,8 +145,9 @@ void host_api_finish(struct call *call);
 /**
  * Fork the process that runs commands, before anything is confined or loaded.  It ends when ret_fd is closed.
  * @param commands  the allow-list, an array of arrays of words
+ * @param lanes     how many sockets of the parent's it must not keep
  */
-int runner_start(const json_t *commands, int *ret_fd, struct certctl_error *err) CERTCTL_CHECKED;
+int runner_start(const json_t *commands, unsigned lanes, int *ret_fd, struct certctl_error *err) CERTCTL_CHECKED;
 /** The side of struct certctl_host: run a command there.  `may_leave` is set while the operation is `activate`. */
 int runner_run(struct call *call, const struct certctl_command *command, TALLOC_CTX *mem,
 	struct certctl_command_result *ret, struct certctl_error *err) CERTCTL_CHECKED;

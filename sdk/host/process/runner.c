@@ -192,7 +192,7 @@ static int read_rows(TALLOC_CTX *mem, const json_t *commands, const char *const 
 	return 0;
 }
 
-int runner_start(const json_t *commands, int *ret_fd, struct certctl_error *err)
+int runner_start(const json_t *commands, unsigned lanes, int *ret_fd, struct certctl_error *err)
 {
 	struct runner runner = { 0 };
 	TALLOC_CTX *mem = talloc_named_const(NULL, 0, "runner");
@@ -207,8 +207,8 @@ int runner_start(const json_t *commands, int *ret_fd, struct certctl_error *err)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		/* The parent must see our parent's end of the line close when that ends. */
-		close(CERTCTL_PROTOCOL_FD);
+		/* The parent must see our parent's ends of the lanes close when that ends. */
+		close_range(CERTCTL_PROTOCOL_FD, CERTCTL_PROTOCOL_FD + lanes - 1, 0);
 		close(fds[0]);
 		/* It outlives a killed plugin process long enough to end the command that runs. */
 		prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);

@@ -1,15 +1,14 @@
 /*
- * Calls in, results out.  Idle threads sleep on one edge-triggered epoll, so the kernel wakes exactly one for what comes, and that
- * one runs it: no thread hands a call to another.  More threads start when there is work for them.  Knows nothing of kinds:
- * operations are rows of a table.
+ * Calls in, results out.  Each lane has a thread of its own that waits for a call, runs it and sends its result: no thread hands
+ * anything to another.  A lane's thread is started when the lane before it is first used.  Knows nothing of kinds: operations
+ * are rows of a table.
  */
 #include "process.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include "condition.h"
+
+#include <certctl/time.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 /* How long calls that still run are waited for once the parent has gone. */
 #define FAREWELL_MS 1000
@@ -19,66 +18,6 @@ static const struct operation own_operations[] = {
 	{ .name = "host.cycle", .run = instance_cycle },
 	{ 0 },
 };
-
-/* --- Frames from the parent --------------------------------------------------------------------------------------- */
-
-static struct call *call_new(struct server *server, json_t *frame)
-{
-	TALLOC_CTX *mem = talloc_named_const(NULL, 0, "call");
-	struct call *call = talloc_zero(mem, struct call);
-
-	if (!call) {
-		talloc_free(mem);
-		return NULL;
-	}
-	call->mem = mem;
-	call->server = server;
-	call->frame = json_incref(frame);
-	call->id = certctl_json_integer_or(frame, "call", 0);
-	call->operation = certctl_json_text_or(frame, "operation", "");
-	call->deadline_ms = certctl_json_integer_or(frame, "deadline_ms", 0);
-	pthread_mutex_init(&call->ask_lock, NULL);
-	host_api_init(call);
-	return call;
-}
-
-static void call_free(struct call *call)
-{
-	json_decref(call->frame);
-	json_decref(call->reply);
-	pthread_mutex_destroy(&call->ask_lock);
-	talloc_free(call->mem);
-}
-
-static struct call *find_call(struct call *calls, int64_t id)
-{
-	while (calls && calls->id != id)
-		calls = calls->next;
-	return calls;
-}
-
-/* What is for a call that has ended meanwhile is dropped. */
-static void dispatch(void *arg, json_t *frame)
-{
-	struct server *server = arg;
-	int64_t cancel = certctl_json_integer_or(frame, "cancel", 0),
-		reply = certctl_json_integer_or(frame, "reply", 0);
-	struct call *call;
-
-	if (json_object_get(frame, "call") && (call = call_new(server, frame))) {
-		struct call **link = &server->waiting;
-
-		while (*link)
-			link = &(*link)->next;
-		*link = call;
-		if (!server->is_reading)
-			serve_wake(server);
-	}
-	if (cancel && ((call = find_call(server->running, cancel)) || (call = find_call(server->waiting, cancel))))
-		atomic_store(&call->is_cancelled, true);
-	if (reply && (call = find_call(server->running, reply)) && !call->reply)
-		call->reply = json_incref(frame);
-}
 
 /* --- One call ----------------------------------------------------------------------------------------------------- */
 
@@ -146,7 +85,7 @@ static int run_operation(struct call *call, json_t **ret, struct certctl_error *
 
 	call->self = instance->self;
 	if (rc == 0)
-		rc = operation->run(call, json_object_get(call->frame, "argument"), ret, err);
+		rc = operation->run(call, call->argument, ret, err);
 	/* A plugin that breaks the rule about errors must not make nonsense of our reply. */
 	if (rc > 0)
 		rc = certctl_fail(err, CERTCTL_E_PROTOCOL, "%s returned %d; 0 or a negative code expected",
@@ -159,12 +98,11 @@ static int run_operation(struct call *call, json_t **ret, struct certctl_error *
 
 static void send_result(struct call *call, json_t *value, const struct certctl_error *why)
 {
-	struct certctl_line *line = &call->server->line;
 	struct certctl_error too_large = { 0 };
 	json_t *frame = why->code < 0 ? json_pack("{s:I, s:o}", "result", (json_int_t)call->id, "error",
 						certctl_wire_error_to_json(why))
 				      : json_pack("{s:I, s:O}", "result", (json_int_t)call->id, "value", value);
-	int rc = frame ? certctl_line_send(line, frame, CERTCTL_FRAME_FOREVER, &too_large)
+	int rc = frame ? lane_send(call->lane, frame, CERTCTL_FRAME_FOREVER, &too_large)
 		       : certctl_fail(&too_large, CERTCTL_E_NO_MEMORY, "no memory for the result");
 
 	json_decref(frame);
@@ -186,115 +124,125 @@ static void run_call(struct call *call)
 	send_result(call, value, &err);
 }
 
+/* What is for a call that has ended meanwhile is dropped. */
+int call_take_in(struct call *call, int64_t deadline_ms, struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *frame = NULL;
+	int rc = certctl_frame_receive(&call->lane->reader, deadline_ms, &frame, err);
+
+	if (rc < 0) {
+		if (rc != CERTCTL_E_TIMEOUT)
+			atomic_store(&call->lane->is_broken, true);
+		return rc;
+	}
+	if (certctl_json_integer_or(frame, "cancel", 0) == call->id)
+		atomic_store(&call->is_cancelled, true);
+	if (certctl_json_integer_or(frame, "reply", 0) == call->id && !call->reply)
+		call->reply = CERTCTL_TAKE(frame);
+	return 0;
+}
+
+static void take_call(struct lane *lane, const json_t *frame)
+{
+	TALLOC_CTX *mem = talloc_named_const(NULL, 0, "call");
+	struct call *call = talloc_zero(mem, struct call);
+
+	/* Without memory there is no answer; the deadline of the caller is. */
+	if (!call) {
+		talloc_free(mem);
+		return;
+	}
+	call->mem = mem;
+	call->server = lane->server;
+	call->lane = lane;
+	call->id = certctl_json_integer_or(frame, "call", 0);
+	call->operation = certctl_json_text_or(frame, "operation", "");
+	call->deadline_ms = certctl_json_integer_or(frame, "deadline_ms", 0);
+	call->argument = json_object_get(frame, "argument");
+	host_api_init(call);
+	run_call(call);
+	json_decref(call->reply);
+	talloc_free(mem);
+}
+
 /* --- Threads ------------------------------------------------------------------------------------------------------ */
 
-void serve_wake(struct server *server)
-{
-	/* The counter is never read: each write is an edge, and an edge wakes one.  It cannot fill up in a lifetime. */
-	if (eventfd_write(server->wake_fd, 1) < 0)
-		abort();
-}
+static void *serve_lane(void *arg);
 
-static void *work(void *arg);
-
-/* Somebody must listen while this thread is in the plugin, unless all that may run do. */
-static void start_thread(struct server *server)
+/* With lock.  The parent uses the lowest lane that is free: while this one runs, the next may be used. */
+static void start_next(struct server *server, const struct lane *lane)
 {
+	size_t next = (size_t)(lane - server->lanes) + 1;
 	pthread_t thread;
 
-	if (server->idle > 0 || server->threads >= server->threads_max ||
-		pthread_create(&thread, NULL, work, server) != 0)
+	if (next != server->started || next >= server->lane_count ||
+		pthread_create(&thread, NULL, serve_lane, &server->lanes[next]) != 0)
 		return;
 	pthread_detach(thread);
-	server->threads++;
+	server->started++;
 }
 
-/* With line.lock, which is free meanwhile. */
-static void sleep_until_woken(struct server *server)
+/* May a call begin? */
+static bool begin(struct lane *lane)
 {
-	struct epoll_event event;
+	struct server *server = lane->server;
 
-	server->idle++;
-	pthread_mutex_unlock(&server->line.lock);
-	if (epoll_wait(server->events_fd, &event, 1, -1) < 0 && errno != EINTR)
-		abort();
-	pthread_mutex_lock(&server->line.lock);
-	server->idle--;
-	server->is_reading = true;
-	certctl_line_poll(&server->line);
-	server->is_reading = false;
+	pthread_mutex_lock(&server->lock);
+	bool may_begin = !server->is_closing;
+
+	if (may_begin) {
+		server->running++;
+		start_next(server, lane);
+	}
+	pthread_mutex_unlock(&server->lock);
+	return may_begin;
 }
 
-/* With line.lock, which is free while the plugin runs. */
-static void run_first(struct server *server)
+static void end(struct server *server)
 {
-	struct call *call = server->waiting, **link = &server->running;
-
-	server->waiting = call->next;
-	call->next = server->running;
-	server->running = call;
-	start_thread(server);
-	if (server->waiting)
-		serve_wake(server);
-	pthread_mutex_unlock(&server->line.lock);
-	run_call(call);
-	pthread_mutex_lock(&server->line.lock);
-	while (*link != call)
-		link = &(*link)->next;
-	*link = call->next;
-	call_free(call);
+	pthread_mutex_lock(&server->lock);
+	server->running--;
+	if (server->is_closing && server->running == 0)
+		pthread_cond_signal(&server->quiet);
+	pthread_mutex_unlock(&server->lock);
 }
 
-static void *work(void *arg)
+static void *serve_lane(void *arg)
 {
-	struct server *server = arg;
+	struct lane *lane = arg;
 
-	pthread_mutex_lock(&server->line.lock);
-	while (server->waiting || server->line.broken.code == 0)
-		if (server->waiting)
-			run_first(server);
-		else
-			sleep_until_woken(server);
-	serve_wake(server); /* the next one shall see it too */
-	pthread_mutex_unlock(&server->line.lock);
+	while (!atomic_load(&lane->is_broken)) {
+		CERTCTL_AUTO(json_decref) json_t *frame = NULL;
+
+		if (certctl_frame_receive(&lane->reader, CERTCTL_FRAME_FOREVER, &frame, NULL) < 0)
+			break;
+		/* A cancel, or a reply that came too late, may be for the call before. */
+		if (!json_object_get(frame, "call"))
+			continue;
+		if (!begin(lane))
+			break;
+		take_call(lane, frame);
+		end(lane->server);
+	}
 	return NULL;
-}
-
-static int watch(int events_fd, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-	return epoll_ctl(events_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-static bool is_quiet(void *arg)
-{
-	return ((struct server *)arg)->running == NULL;
 }
 
 void serve(struct server *server)
 {
-	struct certctl_line *line = &server->line;
-	pthread_cond_t never;
 	int64_t until_ms;
 
-	line->dispatch = dispatch;
-	line->arg = server;
-	server->events_fd = epoll_create1(EPOLL_CLOEXEC);
-	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (watch(server->events_fd, line->reader.fd) < 0 || watch(server->events_fd, server->wake_fd) < 0)
-		return;
-	server->threads = 1;
-	server->threads_max = server->instance.plugin->descriptor.concurrency;
-	work(server);
+	pthread_mutex_init(&server->lock, NULL);
+	certctl_cond_init(&server->quiet);
+	server->started = 1;
+	serve_lane(&server->lanes[0]);
 	until_ms = certctl_monotonic_ms() + FAREWELL_MS;
-	certctl_cond_init(&never);
-	pthread_mutex_lock(&line->lock);
-	while (!is_quiet(server) && certctl_monotonic_ms() < until_ms)
-		certctl_cond_wait_until(&never, &line->lock, certctl_monotonic_ms() + 5);
-	bool may_close = is_quiet(server);
+	pthread_mutex_lock(&server->lock);
+	server->is_closing = true;
+	while (server->running > 0 && certctl_monotonic_ms() < until_ms)
+		certctl_cond_wait_until(&server->quiet, &server->lock, until_ms);
+	bool may_close = server->running == 0;
 
-	pthread_mutex_unlock(&line->lock);
+	pthread_mutex_unlock(&server->lock);
 	if (may_close)
 		instance_close(&server->instance);
 }

@@ -232,15 +232,16 @@ static void an_old_parent_and_a_new_process_say_why_they_do_not_match(void)
 		int min, max;
 		const char *words; /* NULL: they match */
 	} rows[] = {
-		{ 1, 1, NULL },
+		{ 2, 2, NULL },
 		{ 1, 99, NULL },
-		{ 2, 9, "speaks protocol 1 to 1, its parent certctl 9.0 2 to 9" },
-		{ 0, 0, "speaks protocol 1 to 1, its parent certctl 9.0 0 to 0" },
+		{ 1, 1, "speaks protocol 2 to 2, its parent certctl 9.0 1 to 1" },
+		{ 3, 9, "speaks protocol 2 to 2, its parent certctl 9.0 3 to 9" },
+		{ 0, 0, "speaks protocol 2 to 2, its parent certctl 9.0 0 to 0" },
 	};
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
-		json_t *reply = say_hello(json_pack("{s:i, s:i, s:s, s:s, s:s}", "protocol_min", rows[i].min,
-			"protocol_max", rows[i].max, "program", "certctl 9.0", "mode", "describe", "file",
+		json_t *reply = say_hello(json_pack("{s:i, s:i, s:i, s:s, s:s, s:s}", "protocol_min", rows[i].min,
+			"protocol_max", rows[i].max, "lanes", 1, "program", "certctl 9.0", "mode", "describe", "file",
 			zoo_file("issuer-good")));
 		const json_t *body = json_object_get(reply, "hello"), *error = json_object_get(body, "error");
 
@@ -249,8 +250,34 @@ static void an_old_parent_and_a_new_process_say_why_they_do_not_match(void)
 			CU_ASSERT_EQUAL(certctl_json_integer_or(body, "protocol_max", 0), CERTCTL_PROTOCOL_MAX);
 		} else {
 			CU_ASSERT_PTR_NULL(error);
-			CU_ASSERT_EQUAL(certctl_json_integer_or(body, "protocol", 0), 1);
+			CU_ASSERT_EQUAL(certctl_json_integer_or(body, "protocol", 0), 2);
 		}
+		json_decref(reply);
+	}
+}
+
+static void a_process_without_its_lanes_says_so(void)
+{
+	static const struct {
+		const char *hello, *words;
+	} rows[] = {
+		{ "{}", "lanes: 1 to 64 expected" },
+		{ "{\"lanes\": 0}", "lanes: 1 to 64 expected" },
+		{ "{\"lanes\": 65}", "lanes: 1 to 64 expected" },
+		{ "{\"lanes\": true}", "lanes: 1 to 64 expected" },
+		{ "{\"lanes\": 2}", "lanes: 1 is no socket" },
+	};
+
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		json_t *hello = json_loads(rows[i].hello, 0, NULL);
+
+		json_object_set_new(hello, "protocol_min", json_integer(CERTCTL_PROTOCOL_MIN));
+		json_object_set_new(hello, "protocol_max", json_integer(CERTCTL_PROTOCOL_MAX));
+		json_t *reply = say_hello(hello);
+		const json_t *error = json_object_get(json_object_get(reply, "hello"), "error");
+
+		ASSERT_TEXT(certctl_json_text_or(error, "what", ""), rows[i].words);
+		ASSERT_TEXT(certctl_json_text_or(error, "code", ""), "protocol");
 		json_decref(reply);
 	}
 }
@@ -269,6 +296,7 @@ const struct test tests[] = {
 	TEST(a_cache_saves_the_look_and_a_spoilt_one_is_made_again),
 	TEST(a_file_that_changed_since_is_not_started),
 	TEST(an_old_parent_and_a_new_process_say_why_they_do_not_match),
+	TEST(a_process_without_its_lanes_says_so),
 	TEST(the_pool_ends_all_it_started),
 	{ 0 },
 };

@@ -147,18 +147,50 @@ static void what_cannot_be_sent_is_not_sent(void)
 
 	memset(text, 'x', MAX);
 	text[MAX] = 0;
-	json_t *large = json_pack("{s:s}", "a", text), *array = json_array(), *frame = NULL;
+	json_t *large = json_pack("{s:s}", "a", text), *array = json_array(), *frame = NULL, *empty = json_object();
 
 	open_pair();
 	ASSERT_FAILS(certctl_frame_send(ends[0], large, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_LIMIT,
 		"at most 1000", err);
 	ASSERT_FAILS(certctl_frame_send(ends[0], array, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_INVALID, NULL,
 		err);
+	json_object_set_new(empty, "a", json_string_nocheck("\xff"));
+	ASSERT_FAILS(certctl_frame_send(ends[0], empty, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_INVALID,
+		"not UTF-8", err);
 	ASSERT_FAILS(certctl_frame_send(ends[0], NULL, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_INVALID, NULL, err);
 	ASSERT_FAILS(certctl_frame_receive(&reader, CERTCTL_FRAME_NOW, &frame, &err), CERTCTL_E_TIMEOUT, NULL, err);
 	json_decref(large);
 	json_decref(array);
+	json_decref(empty);
 	close_pair();
+}
+
+/* Around the maximum, and around the memory that holds nearly every frame. */
+static void frames_of_every_length_come_through(void)
+{
+	static const size_t lengths[] = { 0, 1, 4000, 4096, 16368, 16369, 16370, 16371, 16372, 16373, 16374, 16375,
+		16376, 16377, 16378, 16379, 16380, 16384, 16385, 20000 };
+	char *text = talloc_zero_size(test_mem(), 20001);
+	struct certctl_error err = { 0 };
+
+	for (size_t i = 0; i < CERTCTL_COUNT(lengths); i++) {
+		size_t whole = lengths[i] + strlen("{\"a\":\"\"}");
+		json_t *frame = NULL, *got = NULL;
+
+		memset(text, 'x', lengths[i]);
+		text[lengths[i]] = 0;
+		frame = json_pack("{s:s}", "a", text);
+		open_pair();
+		ASSERT_FAILS(certctl_frame_send(ends[0], frame, whole - 1, CERTCTL_FRAME_FOREVER, &err),
+			CERTCTL_E_LIMIT, "are allowed", err);
+		ASSERT_OK(certctl_frame_send(ends[0], frame, whole, CERTCTL_FRAME_FOREVER, &err), err);
+		reader.max = whole;
+		ASSERT_OK(get(&got, &err), err);
+		ASSERT_TEXT(certctl_json_text_or(got, "a", ""), text);
+		json_decref(got);
+		json_decref(frame);
+		close_pair();
+	}
 }
 
 static void sending_to_one_who_does_not_read_ends_at_the_deadline(void)
@@ -213,6 +245,7 @@ const struct test tests[] = {
 	TEST(a_frame_nested_too_deep_is_refused),
 	TEST(the_end_of_the_other_side_is_unavailable),
 	TEST(what_cannot_be_sent_is_not_sent),
+	TEST(frames_of_every_length_come_through),
 	TEST(sending_to_one_who_does_not_read_ends_at_the_deadline),
 	TEST(a_large_frame_comes_through_and_its_memory_goes),
 	{ 0 },
