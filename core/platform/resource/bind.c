@@ -114,6 +114,7 @@ static void bind_filters(struct resource_bound *bound)
 		struct bound_filter filter = { .name = row->name,
 			.condition = row->condition,
 			.join = row->join,
+			.key = row->key,
 			.values = row->values,
 			.field = value_field(bound, &of, row->name, row->help ? row->help : "Only those."),
 			.is_indexed = row->is_indexed };

@@ -41,14 +41,18 @@ struct resource_filter_value {
 	const char *value;     /* NULL ends the table */
 	const char *condition; /* "r.enabled" */
 	const char *sort; /* what such a list is sorted by when nothing is asked for: "not_after"; NULL: as always */
+	const char *join; /* after FROM; NULL: none */
+	const char *key;  /* as in struct resource_filter */
+	bool is_unusual;  /* shows what lists usually leave out: resource.usual is not asked for */
 };
 
 /** A query parameter that limits a list, beside those that come from the fields' flags. */
 struct resource_filter {
-	const char *name;                           /* NULL ends the table */
-	uint32_t type;                              /* enum certctl_field_type: how a value is checked; 0: a text */
-	const char *condition;                      /* "$v = ANY (r.tags)": $v is the value */
-	const char *join;                           /* after FROM, with $v or without; NULL: none */
+	const char *name;      /* NULL ends the table */
+	uint32_t type;         /* enum certctl_field_type: how a value is checked; 0: a text */
+	const char *condition; /* "$v = ANY (r.tags)": $v is the value */
+	const char *join;      /* after FROM, with $v or without; NULL: none */
+	const char *key;       /* what `join` makes equal to the id: lists are walked in its order; NULL: the id */
 	const struct resource_filter_value *values; /* instead of `condition`: these values and no other */
 	const char *help;
 	bool is_indexed;
@@ -129,6 +133,7 @@ struct resource {
 	bool has_secrets;         /* bodies may carry secrets: not even their hash is recorded */
 	bool is_stamped;          /* the table has updated_at */
 	const char *default_sort; /* "-created_at"; NULL: by id */
+	const char *usual;        /* condition of every list, "r.archived_at IS NULL"; NULL: none */
 	const struct resource_column *columns; /* a row without field ends it; NULL: none */
 	const struct resource_filter *filters; /* NULL: none */
 	const struct resource_use *uses;       /* a row without table ends it; NULL: none */

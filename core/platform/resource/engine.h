@@ -15,7 +15,7 @@ struct bound_column {
 };
 
 struct bound_filter {
-	const char *name, *condition, *join, *help;
+	const char *name, *condition, *join, *key, *help;
 	const struct certctl_field *field; /* type and choices of its value */
 	const struct resource_filter_value *values;
 	bool is_indexed;

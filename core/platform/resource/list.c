@@ -16,7 +16,7 @@ enum part { PART_ALL = 1, PART_VALUES, PART_NULLS };
 
 static const char *expression(const struct listing *listing, size_t key)
 {
-	return key < listing->sort_count ? listing->sorts[key].column->sort : listing->bound->key;
+	return key < listing->sort_count ? listing->sorts[key].column->sort : listing->key;
 }
 
 static bool is_descending(const struct listing *listing, size_t key)
@@ -108,6 +108,8 @@ static void put_from(struct statement *statement, const struct listing *listing)
 	certctl_buffer_printf(&statement->text, " FROM %s%s WHERE true%s", listing->bound->from,
 		listing->joins.data ? listing->joins.data : "",
 		listing->values.text.data ? listing->values.text.data : "");
+	if (listing->bound->resource->usual && !listing->is_unusual)
+		certctl_buffer_printf(&statement->text, " AND %s", listing->bound->resource->usual);
 	statement_put_scope(statement, listing->bound->resource, listing->request);
 }
 

@@ -29,11 +29,13 @@ struct listing {
 	size_t column_count;
 	struct statement values;     /* " AND ..." of the filters, with their values */
 	struct certctl_buffer joins; /* of the filters */
+	const char *key;             /* the id, or what a filter's join has for it */
 	const char *default_sort;    /* of a filter's value; NULL: none */
 	struct list_sort sorts[LIST_SORTS_MAX];
 	size_t sort_count; /* without the id, which is always the last key */
 	bool is_id_descending, is_null_last;
 	bool is_slow; /* no index serves it */
+	bool is_unusual;
 	bool is_paged;
 	int64_t limit, offset;
 	struct list_cursor cursor;

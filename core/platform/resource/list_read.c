@@ -111,15 +111,18 @@ static int read_value(TALLOC_CTX *mem, const struct certctl_field *field, const 
 	}
 }
 
-static int find_condition(struct listing *listing, const struct bound_filter *filter, const char *text,
-	const char **ret, struct certctl_error *err)
+/* What one of a filter's values stands for, in the place of what the filter itself says. */
+static int take_value(struct listing *listing, struct bound_filter *filter, const char *text, struct certctl_error *err)
 {
 	char *names = talloc_strdup(listing->request, "one of ");
 
 	for (const struct resource_filter_value *row = filter->values; row->value; row++) {
 		if (strcmp(row->value, text) == 0) {
-			*ret = row->condition;
+			filter->condition = row->condition;
+			filter->join = row->join;
+			filter->key = row->key;
 			listing->default_sort = row->sort ? row->sort : listing->default_sort;
+			listing->is_unusual |= row->is_unusual;
 			return 0;
 		}
 		names = talloc_asprintf_append(names, "%s%s", row == filter->values ? "" : ", ", row->value);
@@ -127,31 +130,38 @@ static int find_condition(struct listing *listing, const struct bound_filter *fi
 	return bad_value(filter->name, names ? names : "another value", text, err);
 }
 
-static int read_filter(struct listing *listing, const struct bound_filter *filter, const char *text,
+static void put_join(struct listing *listing, const char *text, size_t number)
+{
+	struct statement join = { .text = listing->joins };
+
+	certctl_buffer_puts(&join.text, " ");
+	statement_put(&join, text, number);
+	listing->joins = join.text;
+}
+
+static int read_filter(struct listing *listing, const struct bound_filter *of, const char *text,
 	struct certctl_error *err)
 {
 	struct statement *values = &listing->values;
-	const char *condition = filter->condition, *value = NULL;
+	struct bound_filter filter = *of;
+	const char *value = NULL;
 	size_t number = 0;
-	int rc = filter->values ? find_condition(listing, filter, text, &condition, err)
-				: read_value(listing->request, filter->field, text, &value, err);
+	int rc = filter.values ? take_value(listing, &filter, text, err)
+			       : read_value(listing->request, filter.field, text, &value, err);
 
 	if (rc < 0)
 		return rc;
-	if (!filter->values)
+	if (!filter.values)
 		number = statement_value(values, value);
-	if (filter->join) {
-		struct statement join = { .text = listing->joins };
-
-		certctl_buffer_puts(&join.text, " ");
-		statement_put(&join, filter->join, number);
-		listing->joins = join.text;
-	}
-	if (condition) {
+	if (filter.join)
+		put_join(listing, filter.join, number);
+	if (filter.key)
+		listing->key = filter.key;
+	if (filter.condition) {
 		certctl_buffer_puts(&values->text, " AND ");
-		statement_put(values, condition, number);
+		statement_put(values, filter.condition, number);
 	}
-	listing->is_slow |= listing->bound->resource->is_large && !filter->is_indexed;
+	listing->is_slow |= listing->bound->resource->is_large && !filter.is_indexed;
 	return 0;
 }
 
@@ -186,6 +196,7 @@ static int read_filters(struct listing *listing, struct certctl_error *err)
 {
 	int rc = 0;
 
+	listing->key = listing->bound->key;
 	statement_init(&listing->values, listing->request);
 	certctl_buffer_init(&listing->joins, listing->request, 64 << 10);
 	for (size_t i = 0; rc == 0 && i < listing->bound->filter_count; i++) {
