@@ -1,8 +1,10 @@
 /* The list of features: one row each.  To add one: its folder, its row here, its migration. */
 #include "core/features/access/access.h"
+#include "core/features/alarms/alarms.h"
 #include "core/features/audit/audit.h"
 #include "core/features/certificates/certificates.h"
 #include "core/features/deployment/deployment.h"
+#include "core/features/doctor/doctor.h"
 #include "core/features/fleet/fleet.h"
 #include "core/features/issuance/issuance.h"
 #include "core/features/jobs/jobs.h"
@@ -22,6 +24,8 @@ const struct feature *const features[] = {
 	&fleet_feature,
 	&deployment_feature,
 	&jobs_feature,
+	&alarms_feature,
+	&doctor_feature,
 	&statistics_feature,
 	NULL,
 };

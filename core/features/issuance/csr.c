@@ -5,10 +5,31 @@
 
 #include <string.h>
 
+static int check_refusal(struct db *db, TALLOC_CTX *mem, const char *certificate_id, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_run(db, mem, &query_issuance_refusal, DB_VALUES(db_text(certificate_id)), &rows, err);
+	const char *refusal = rc == 0 ? db_get_text(rows, 0, "refusal") : NULL;
+
+	return refusal ? certctl_fail(err, CERTCTL_E_DENIED, "%s", refusal) : rc;
+}
+
+int issuance_request_placed(struct db *db, const char *certificate_id, const char *placement_id, const char *created_by,
+	struct certctl_error *err)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	int rc = check_refusal(db, mem, certificate_id, err);
+
+	talloc_free(mem);
+	return rc < 0 ? rc
+		      : db_run(db, NULL, &query_issuance_insert,
+				DB_VALUES(db_text(certificate_id), db_text(placement_id), db_text(created_by)), NULL,
+				err);
+}
+
 int issuance_request(struct db *db, const char *certificate_id, const char *created_by, struct certctl_error *err)
 {
-	return db_run(db, NULL, &query_issuance_insert, DB_VALUES(db_text(certificate_id), db_text(created_by)), NULL,
-		err);
+	return issuance_request_placed(db, certificate_id, NULL, created_by, err);
 }
 
 /* What one transaction needs, and what it found out. */
@@ -57,7 +78,11 @@ static int check_turn(struct handing_in *work, const struct db_result *rows, str
 
 static int check_order(struct handing_in *work, const struct db_result *rows, struct certctl_error *err)
 {
+	const char *refusal = db_get_text(rows, 0, "refusal");
 	struct certctl_name **names = NULL;
+
+	if (refusal)
+		return certctl_fail(err, CERTCTL_E_DENIED, "%s", refusal);
 	int rc = pki_names_read(work->mem, db_get_text(rows, 0, "names"), &names, err);
 	struct pki_expectation expected = { .names = (const struct certctl_name *const *)names,
 		.common_name = db_get_text(rows, 0, "common_name"),
@@ -67,14 +92,18 @@ static int check_order(struct handing_in *work, const struct db_result *rows, st
 	return rc < 0 ? rc : pki_csr_check(work->csr, &expected, err);
 }
 
-static int check_key(struct db *db, struct handing_in *work, const char *placement_id, struct certctl_error *err)
+static int check_key(struct db *db, struct handing_in *work, const struct db_result *job, struct certctl_error *err)
 {
+	const char *placement_id = db_get_text(job, 0, "placement_id");
 	struct db_result *rows = NULL;
 	int rc = db_run(db, work->mem, &query_key_claim,
 		DB_VALUES(db_text(work->csr->public_key_sha256), db_text(placement_id)), &rows, err);
 
 	if (rc == 0 && strcmp(db_get_text(rows, 0, "placement_id"), placement_id) != 0)
 		rc = certctl_fail(err, CERTCTL_E_DENIED, "csr: this key was seen under another certificate");
+	else if (rc == 0 && db_get_boolean(rows, 0, "is_used") && !db_get_boolean(job, 0, "reuse_key"))
+		rc = certctl_fail(err, CERTCTL_E_DENIED,
+			"csr: a new key is expected: the profile does not say reuse_key");
 	return rc;
 }
 
@@ -107,7 +136,7 @@ static int hand_in(struct db *db, void *arg, struct certctl_error *err)
 		return rc;
 	rc = check_order(work, rows, err);
 	if (rc == 0)
-		rc = check_key(db, work, db_get_text(rows, 0, "placement_id"), err);
+		rc = check_key(db, work, rows, err);
 	if (rc == CERTCTL_E_DENIED)
 		return refuse(db, work, err);
 	if (rc < 0)

@@ -6,9 +6,14 @@
 
 /**
  * Inside a transaction: one job for each placement of the certificate that has none, and no more waiting for those that have one.  It
- * begins with its agent, who makes a new key: an Issuance where nothing was issued yet, otherwise a Renewal.
+ * begins with its agent, who makes a new key: an Issuance where nothing was issued yet, otherwise a Renewal; or with an approval,
+ * when its profile says so.
+ * @return 0; DENIED: its profile does not allow it, or its policy not on one of its agents (a 422: well-formed, and refused)
  */
 int issuance_request(struct db *db, const char *certificate_id, const char *created_by,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** The same for one of its placements. */
+int issuance_request_placed(struct db *db, const char *certificate_id, const char *placement_id, const char *created_by,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** What an agent hands in. */

@@ -1,32 +1,97 @@
 -- One job a placement; where one lives already, it is enough, and waits no longer.
--- name: issuance_insert  $1 certificate_id text, $2 created_by text
-INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, created_by)
-SELECT CASE WHEN p.version_id IS NULL THEN 'Issuance' ELSE 'Renewal' END, 'AwaitingCSR', 'csr', c.id, p.id, p.agent_id, c.issuer_id, $2
-FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id JOIN agents a ON a.id = p.agent_id
-WHERE c.id = $1 AND c.archived_at IS NULL AND a.retired_at IS NULL
+-- name: issuance_insert  $1 certificate_id text, $2 placement_id text, $3 created_by text
+INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until, created_by)
+SELECT type, state, 'csr', certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until, $3
+FROM issuance_wanted WHERE certificate_id = $1 AND ($2 IS NULL OR placement_id = $2)
 ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO UPDATE SET updated_at = clock.now(),
 	run_at = CASE WHEN jobs.lease_until IS NULL THEN least(jobs.run_at, clock.now()) ELSE jobs.run_at END;
+
+-- Null, or why there shall be none: its profile, or agents that its policy does not let hold it.
+-- name: issuance_refusal  $1 certificate_id text
+SELECT coalesce(profile_refusal($1), (SELECT format('agent_ids: agent %s is not in group %s, whose agents alone may hold it (policy %s)',
+		a.id, g.id, pol.id)
+	FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id JOIN agents a ON a.id = p.agent_id
+	JOIN policies pol ON pol.id = c.policy_id JOIN agent_groups g ON g.id = pol.agent_group_id
+	WHERE c.id = $1 AND a.retired_at IS NULL AND NOT agent_in_group(a, g) ORDER BY a.id LIMIT 1)) AS refusal;
 
 -- name: issuances_live  $1 certificate_id text
 SELECT *, state AS status FROM jobs WHERE certificate_id = $1 AND type IN ('Issuance', 'Renewal') ORDER BY id;
 
 -- Placements whose time has come and that nobody is at work for, of all certificates.
 -- name: renewal_scan
-WITH due AS (SELECT p.id, p.certificate_id, p.agent_id, p.version_id, c.issuer_id
-	FROM placements p JOIN managed_certificates c ON c.id = p.certificate_id JOIN agents a ON a.id = p.agent_id
-	WHERE p.renew_at <= clock.now() AND c.archived_at IS NULL AND a.retired_at IS NULL
-		AND NOT EXISTS (SELECT FROM jobs WHERE type IN ('Issuance', 'Renewal') AND placement_id = p.id)
-	ORDER BY p.renew_at LIMIT 10000),
-made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, created_by)
-	SELECT CASE WHEN version_id IS NULL THEN 'Issuance' ELSE 'Renewal' END, 'AwaitingCSR', 'csr', certificate_id, id, agent_id,
-		issuer_id, 'certctld' FROM due
+WITH due AS (SELECT w.* FROM issuance_wanted w
+	WHERE w.renew_at <= clock.now()
+		AND NOT EXISTS (SELECT FROM jobs WHERE type IN ('Issuance', 'Renewal') AND placement_id = w.placement_id)
+	ORDER BY w.renew_at LIMIT 10000),
+made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until,
+		created_by)
+	SELECT type, state, 'csr', certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until, 'certctld'
+	FROM due
 	ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING id)
 SELECT count(*) AS done FROM made;
 
+-- A policy was changed: so many placements at a time have their times planned anew.
+-- name: renewal_replan
+WITH policy AS (SELECT * FROM policies WHERE replan_after IS NOT NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED),
+batch AS (SELECT p.id FROM policy JOIN managed_certificates c ON c.policy_id = policy.id JOIN placements p ON p.certificate_id = c.id
+	WHERE p.id > policy.replan_after ORDER BY p.id LIMIT 5000),
+planned AS (UPDATE placements p SET renew_at = replan(p, v, pol),
+		alert_at = clock.now()
+	FROM batch JOIN placements old ON old.id = batch.id JOIN certificate_versions v ON v.id = old.version_id
+	JOIN policies pol ON pol.id = (SELECT id FROM policy)
+	WHERE p.id = batch.id),
+marked AS (UPDATE policies SET replan_after = (SELECT CASE WHEN count(*) = 5000 THEN max(id) END FROM batch)
+	WHERE id = (SELECT id FROM policy) RETURNING id)
+SELECT count(*) AS done FROM marked;
+
+-- --- Many at once ---
+
+-- One statement, a job each: what is started, what is on its way already, and what cannot be, each with its reason.
+-- name: bulk_renew  $1 profile_id text, $2 owner_id text, $3 team_id text, $4 agent_id text, $5 issuer_id text, $6 certificate_ids text[], $7 scope jsonb, $8 created_by text, $9 dry_run boolean, $10 reason text
+WITH matched AS (SELECT c.id FROM managed_certificates c
+	WHERE c.archived_at IS NULL AND ($1 IS NULL OR c.profile_id = $1) AND ($2 IS NULL OR c.owner_id = $2)
+		AND ($3 IS NULL OR c.team_id = $3) AND ($5 IS NULL OR c.issuer_id = $5) AND ($6 IS NULL OR c.id = ANY ($6))
+		AND in_scope($7, c.team_id, c.issuer_id, c.profile_id)
+		AND ($4 IS NULL OR EXISTS (SELECT FROM placements p WHERE p.certificate_id = c.id AND p.agent_id = $4))),
+places AS (SELECT p.id, p.certificate_id, p.agent_id, profile_refusal(p.certificate_id) AS refusal, live.id AS live_id, a.retired_at
+	FROM matched m JOIN placements p ON p.certificate_id = m.id JOIN agents a ON a.id = p.agent_id
+	LEFT JOIN jobs live ON live.placement_id = p.id AND live.type IN ('Issuance', 'Renewal') WHERE $4 IS NULL OR p.agent_id = $4),
+wanted AS (SELECT w.* FROM places s JOIN issuance_wanted w ON w.placement_id = s.id WHERE s.live_id IS NULL AND s.refusal IS NULL),
+made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until,
+		created_by)
+	SELECT type, state, 'csr', certificate_id, placement_id, agent_id, issuer_id, greatest(priority, 50), attempts_max, approve_until, $8
+	FROM wanted WHERE NOT $9
+	ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING placement_id),
+outcome AS (SELECT s.certificate_id, s.agent_id, CASE
+		WHEN s.live_id IS NOT NULL THEN 'skipped' WHEN s.refusal IS NOT NULL OR s.retired_at IS NOT NULL OR w.placement_id IS NULL THEN 'failed'
+		WHEN NOT $9 AND m.placement_id IS NULL THEN 'skipped' ELSE 'started' END AS outcome,
+		CASE WHEN s.live_id IS NOT NULL THEN format('job %s is at it', s.live_id) WHEN s.refusal IS NOT NULL THEN s.refusal
+			WHEN s.retired_at IS NOT NULL THEN format('agent %s is retired', s.agent_id)
+			WHEN w.placement_id IS NULL THEN format('agent %s is not in the group that its policy names', s.agent_id)
+			ELSE 'a job for it was made in the same moment' END AS reason
+	FROM places s LEFT JOIN wanted w ON w.placement_id = s.id LEFT JOIN made m ON m.placement_id = s.id
+	UNION ALL
+	SELECT m.id, NULL, 'failed', 'no agent holds it' FROM matched m WHERE NOT EXISTS (SELECT FROM places WHERE certificate_id = m.id)),
+told AS (INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)
+	SELECT 'certificate_renewal_requested', $8, 'user', 'certificate', certificate_id,
+		jsonb_strip_nulls(jsonb_build_object('bulk', true, 'reason', $10)) FROM outcome
+	WHERE outcome = 'started' AND NOT $9 GROUP BY certificate_id)
+SELECT (SELECT count(*) FROM matched) AS matched, count(*) FILTER (WHERE outcome = 'started') AS started,
+	count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'failed') AS failed,
+	(SELECT coalesce(jsonb_agg(jsonb_build_object('certificate_id', certificate_id, 'agent_id', agent_id, 'outcome', outcome,
+		'reason', reason) ORDER BY certificate_id, agent_id), '[]') FROM outcome WHERE outcome <> 'started') AS reasons
+FROM outcome;
+
+-- --- The request ---
+
 -- The job a request is handed in for, limited to the agent's own.
 -- name: csr_job  $1 id text, $2 agent_id text
-SELECT j.state, j.token, j.csr_sha256, j.placement_id, c.names, c.common_name, c.key_type, c.must_staple
-FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id
+SELECT j.state, j.token, j.csr_sha256, j.placement_id, c.names, c.common_name, c.key_type, r.must_staple, r.reuse_key,
+	coalesce(CASE WHEN c.profile_id IS NOT NULL THEN profile_refusal(c.id) END,
+		CASE WHEN NOT agent_in_group(a, g) THEN format('agent %s is not in group %s, whose agents alone may hold it', a.id, g.id) END)
+	AS refusal
+FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id JOIN certificate_rules r ON r.certificate_id = c.id
+JOIN agents a ON a.id = j.agent_id LEFT JOIN agent_groups g ON g.id = r.agent_group_id
 WHERE j.id = $1 AND j.agent_id = $2 AND j.type IN ('Issuance', 'Renewal') FOR UPDATE OF j;
 
 -- name: csr_job_ended  $1 id text, $2 agent_id text
@@ -34,8 +99,10 @@ SELECT state, csr_sha256 FROM jobs_ended WHERE id = $1 AND agent_id = $2 AND typ
 
 -- Whose key is this?  The first placement that showed it keeps it.
 -- name: key_claim  $1 public_key_sha256 text, $2 placement_id text
-INSERT INTO certificate_keys (public_key_sha256, placement_id) VALUES ($1, $2)
-ON CONFLICT (public_key_sha256) DO UPDATE SET placement_id = certificate_keys.placement_id RETURNING placement_id;
+WITH claimed AS (INSERT INTO certificate_keys (public_key_sha256, placement_id) VALUES ($1, $2)
+	ON CONFLICT (public_key_sha256) DO UPDATE SET placement_id = certificate_keys.placement_id RETURNING placement_id)
+SELECT placement_id, EXISTS (SELECT FROM certificate_versions v WHERE v.placement_id = $2 AND v.public_key_sha256 = $1) AS is_used
+FROM claimed;
 
 -- name: csr_accept  $1 id text, $2 token bigint, $3 csr text, $4 csr_sha256 text, $5 public_key_sha256 text
 UPDATE jobs SET state = 'Pending', step = 'issue', csr = $3, csr_sha256 = $4, csr_token = $2, public_key_sha256 = $5,
@@ -45,18 +112,24 @@ WHERE id = $1 AND token = $2 AND state = 'AwaitingCSR' RETURNING id;
 -- Everything an order is made of, and what earlier attempts left.
 -- name: issue_order  $1 id text, $2 token bigint
 SELECT j.type, j.attempts, j.attempts_max, j.csr, j.csr_sha256, j.saved_state, j.saved_state_version, j.error,
-	c.names, c.common_name, c.key_type, c.must_staple, c.lifetime_seconds, c.issuer_id,
+	c.names, c.common_name, c.key_type, r.must_staple, r.lifetime_seconds, c.issuer_id,
 	extract(epoch FROM clock.now())::bigint AS now_s,
 	(SELECT extract(epoch FROM v.not_after - clock.now())::bigint FROM placements p JOIN certificate_versions v ON v.id = p.version_id
 		WHERE p.id = j.placement_id) AS remaining_s,
-	(SELECT count(*) FROM issuance_intents WHERE job_id = j.id AND outcome IS NULL) AS open_intents,
+	asked.open_intents, asked.orphaned_intents, latest.outcome = 'pending' AS is_pending,
+	extract(epoch FROM asked.open_since + make_interval(secs => i.unknown_hold_seconds) - clock.now())::bigint AS hold_s,
 	kept.serial_number, extract(epoch FROM kept.not_before)::bigint AS not_before_s,
 	extract(epoch FROM kept.not_after)::bigint AS not_after_s
-FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id
-LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM issuance_intents WHERE job_id = j.id ORDER BY attempt DESC LIMIT 1) AS latest
-	-- what the CA has certainly refused, long ago, is asked for afresh: its dates would be stale
-	WHERE outcome IS DISTINCT FROM 'failed' OR opened_at > clock.now() - make_interval(secs => c.lifetime_seconds / 10)) AS kept
-	ON true
+FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id JOIN certificate_rules r ON r.certificate_id = c.id
+JOIN issuers i ON i.id = c.issuer_id
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE outcome IS NULL) AS open_intents,
+	count(*) FILTER (WHERE outcome = 'orphaned') AS orphaned_intents, min(opened_at) FILTER (WHERE outcome IS NULL) AS open_since
+	FROM issuance_intents WHERE job_id = j.id) AS asked
+LEFT JOIN LATERAL (SELECT * FROM issuance_intents WHERE job_id = j.id ORDER BY attempt DESC LIMIT 1) AS latest ON true
+LEFT JOIN LATERAL (SELECT latest.*
+	-- what the CA has certainly refused, long ago, is asked for afresh: its dates would be stale; what was given up stays given up
+	WHERE latest.outcome IS DISTINCT FROM 'orphaned' AND (latest.outcome IS DISTINCT FROM 'failed'
+		OR latest.opened_at > clock.now() - make_interval(secs => r.lifetime_seconds / 10))) AS kept ON true
 WHERE j.id = $1 AND j.token = $2 FOR UPDATE OF j;
 
 -- The attempt is counted in the statement that commits the intent.
@@ -64,6 +137,25 @@ WHERE j.id = $1 AND j.token = $2 FOR UPDATE OF j;
 WITH counted AS (UPDATE jobs SET attempts = attempts + 1, updated_at = clock.now() WHERE id = $1 AND token = $2 RETURNING *)
 INSERT INTO issuance_intents (job_id, attempt, issuer_id, serial_number, not_before, not_after, csr_sha256, token, is_reserving)
 SELECT id, attempts, issuer_id, $3, to_timestamp($4), to_timestamp($5), csr_sha256, $2, $6 FROM counted RETURNING attempt;
+
+-- The CA said to come back: the same attempt goes on.
+-- name: intent_resume  $1 id text, $2 token bigint
+WITH held AS (SELECT id, attempts FROM jobs WHERE id = $1 AND token = $2)
+UPDATE issuance_intents i SET closed_at = NULL, outcome = NULL, token = $2 FROM held
+WHERE i.job_id = held.id AND i.attempt = held.attempts RETURNING i.attempt;
+
+-- Its answer never came, and this CA cannot tell: there may be a certificate that nobody has.
+-- name: intents_orphan  $1 id text, $2 token bigint
+WITH lost AS (UPDATE issuance_intents SET closed_at = clock.now(), outcome = 'orphaned' WHERE job_id = $1 AND outcome IS NULL
+	RETURNING job_id, serial_number, issuer_id, opened_at),
+told AS (INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)
+	SELECT 'issuance_orphaned', 'certctld', 'server', 'certificate', j.certificate_id, jsonb_build_object('job_id', j.id,
+		'issuer_id', lost.issuer_id, 'serial_number', lost.serial_number, 'asked_at', lost.opened_at)
+	FROM lost JOIN jobs j ON j.id = lost.job_id)
+SELECT raise_alarm('outcome_unknown', 'warning', 'orphaned/' || j.id, j.certificate_id, j.placement_id, NULL, NULL, j.id,
+	format('%s was asked at %s and never answered: it may have issued a certificate that nobody has; asked once more', lost.issuer_id,
+		to_char(lost.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
+FROM lost JOIN jobs j ON j.id = lost.job_id AND j.token = $2;
 
 -- name: intents_close  $1 job_id text, $2 outcome text
 UPDATE issuance_intents SET closed_at = clock.now(), outcome = $2 WHERE job_id = $1 AND outcome IS NULL;
@@ -77,12 +169,17 @@ INSERT INTO certificate_versions (job_id, certificate_id, placement_id, sequence
 SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, $6, $7, $8, to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15
 FROM certificate_versions WHERE placement_id = $3 RETURNING id, sequence;
 
--- The serial of the version before; null when this is the first one.
--- name: placement_take_version  $1 placement_id text, $2 version_id text, $3 renew_at_s bigint
-WITH taken AS (UPDATE placements p SET version_id = $2, renew_at = to_timestamp($3) WHERE id = $1
-	RETURNING p.certificate_id, p.agent_id),
+-- The serial of the version before; null when this is the first one.  What was said about that one is settled.
+-- name: placement_take_version  $1 placement_id text, $2 version_id text
+WITH taken AS (UPDATE placements p SET version_id = $2, failures = 0,
+		renew_at = plan_renewal(v.not_before, v.not_after, c.id, pol),
+		alert_at = next_alert(v.not_before, v.not_after, coalesce(pol.alert_thresholds_days, '{30,14,7,0}'))
+	FROM certificate_versions v JOIN managed_certificates c ON c.id = v.certificate_id LEFT JOIN policies pol ON pol.id = c.policy_id
+	WHERE p.id = $1 AND v.id = $2 RETURNING p.certificate_id, p.agent_id),
 wanted AS (UPDATE bindings b SET desired_version_id = $2, retry_at = NULL FROM taken
-	WHERE b.certificate_id = taken.certificate_id AND b.agent_id = taken.agent_id)
+	WHERE b.certificate_id = taken.certificate_id AND b.agent_id = taken.agent_id),
+settled AS (UPDATE alarms SET resolved_at = clock.now(), updated_at = clock.now()
+	WHERE placement_id = $1 AND resolved_at IS NULL AND kind <> 'deployment_failed')
 SELECT v.serial_number FROM placements p LEFT JOIN certificate_versions v ON v.id = p.version_id WHERE p.id = $1;
 
 -- name: issuer_get  $1 id text

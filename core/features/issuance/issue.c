@@ -27,15 +27,10 @@ int order_checkpoint(void *arg, const char *state, struct certctl_error *err)
 static int ask_again(struct certctl_connector *issuer, struct order *order, const struct certctl_call *call,
 	struct certctl_issued *ret, struct certctl_error *err)
 {
-	uint32_t caps = certctl_connector_description(issuer)->caps;
-	int rc;
-
-	if (caps & CERTCTL_ISSUER_REPEATABLE)
+	if (order->caps & CERTCTL_ISSUER_REPEATABLE)
 		return certctl_issuer_issue(issuer, &order->order, NULL, call, order->mem, ret, err);
-	if (!(caps & CERTCTL_ISSUER_CAN_FIND))
-		return certctl_fail(err, CERTCTL_E_CONFLICT,
-			"an earlier attempt may have been issued, and this CA cannot tell");
-	rc = certctl_issuer_find(issuer, &order->order, NULL, call, order->mem, ret, err);
+	certctl_assert(order->caps & CERTCTL_ISSUER_CAN_FIND); /* or it was not to be asked */
+	int rc = certctl_issuer_find(issuer, &order->order, NULL, call, order->mem, ret, err);
 	return rc == CERTCTL_E_NOT_FOUND ? certctl_issuer_issue(issuer, &order->order, NULL, call, order->mem, ret, err)
 					 : rc;
 }
@@ -47,15 +42,13 @@ static bool is_outcome_known(int rc)
 	       rc != CERTCTL_E_PROTOCOL;
 }
 
-static int conclude(struct certctl_connector *issuer, struct order *order, const struct certctl_issued *issued,
-	struct certctl_error *err)
+static int conclude(struct order *order, const struct certctl_issued *issued, struct certctl_error *err)
 {
-	uint32_t caps = certctl_connector_description(issuer)->caps;
 	struct certctl_error why = { 0 };
 
 	switch (issued->outcome) {
 	case CERTCTL_ISSUED:
-		return order_complete(order, issued, caps & CERTCTL_ISSUER_TAKES_SERIAL, err);
+		return order_complete(order, issued, order->caps & CERTCTL_ISSUER_TAKES_SERIAL, err);
 	case CERTCTL_PENDING:
 		return order_wait(order, issued, err);
 	default:
@@ -73,15 +66,17 @@ static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct c
 	struct certctl_error why = { 0 };
 	int rc = connectors_issuer(order.core->connectors, job->issuer_id, &issuer, err);
 
-	if (rc == 0)
-		rc = order_open(&order, err);
+	if (rc < 0)
+		return rc;
+	order.caps = certctl_connector_description(issuer)->caps;
+	order.plugin_version = certctl_connector_description(issuer)->version;
+	rc = order_open(&order, err);
 	if (rc < 0 || order.is_over)
 		return rc;
-	order.plugin_version = certctl_connector_description(issuer)->version;
 	rc = order.is_repeat ? ask_again(issuer, &order, &call, &issued, &why)
 			     : certctl_issuer_issue(issuer, &order.order, NULL, &call, mem, &issued, &why);
 	if (rc == 0)
-		return conclude(issuer, &order, &issued, err);
+		return conclude(&order, &issued, err);
 	certctl_log_error(CERTCTL_LOG_WARNING, "job.issue_failed", &why, "job", job->id, "issuer", job->issuer_id,
 		NULL);
 	return order_fail(&order, &why, is_outcome_known(rc), err);

@@ -15,10 +15,11 @@ struct order {
 	struct certctl_order order; /* what the issuer is asked */
 	struct certctl_csr *csr;
 	const char *plugin_version; /* of who is asked: what it saves, it saved with that */
+	uint32_t caps;              /* enum certctl_issuer_caps of who is asked */
 	int64_t attempts_left;
 	int64_t remaining_s; /* of the version in force; 0: there is none */
 	bool is_repeat;      /* an earlier attempt was never closed: the CA may have issued already */
-	bool is_over;        /* ended without asking: quarantined, no attempts left */
+	bool is_over;        /* put back or ended without asking: outcome unknown, quarantined, no attempts left */
 };
 
 /** Commit the intent: serial and dates are reserved before the CA is asked, and asked for again after a crash. */

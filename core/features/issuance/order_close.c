@@ -68,7 +68,6 @@ static int complete(struct db *db, void *arg, struct certctl_error *err)
 {
 	struct closing *closing = arg;
 	struct order *order = closing->order;
-	const struct certctl_certificate *leaf = closing->leaf;
 	struct db_result *before = NULL;
 	const char *version_id = NULL;
 	int rc = insert_version(db, closing, &version_id, err);
@@ -77,10 +76,7 @@ static int complete(struct db *db, void *arg, struct certctl_error *err)
 		rc = close_intents(db, order, "issued", err);
 	if (rc == 0)
 		rc = db_run(db, order->mem, &query_placement_take_version,
-			DB_VALUES(db_text(order->job->placement_id), db_text(version_id),
-				db_integer(pki_renew_at(leaf->not_before_unix_s, leaf->not_after_unix_s,
-					order->job->placement_id))),
-			&before, err);
+			DB_VALUES(db_text(order->job->placement_id), db_text(version_id)), &before, err);
 	if (rc == 0)
 		rc = record_issued(db, closing, version_id, db_get_text(before, 0, "serial_number"), err);
 	if (rc == 0)
@@ -150,7 +146,8 @@ static int fail(struct db *db, void *arg, struct certctl_error *err)
 		rc = certctl_random(&random, sizeof(random), err);
 	if (rc < 0)
 		return rc;
-	if (!why->retryable || order->attempts_left <= 0)
+	/* What came of it must be found out, whatever the error says of the same input. */
+	if ((!why->retryable && closing->is_known) || order->attempts_left <= 0)
 		return job_end(db, order->job->id, order->job->token,
 			&(struct job_end){ .state = "Failed", .error_json = json }, err);
 	struct job_release later = { .state = "Pending",

@@ -46,18 +46,71 @@ static int reserve(struct order *order, const struct db_result *rows, bool *ret_
 	return serial ? pki_serial_make(serial, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 }
 
-/* Two attempts that nobody saw the end of: asking a third time could do a third harm. */
-static int end_early(struct db *db, struct order *order, const struct db_result *rows, struct certctl_error *err)
-{
-	bool is_quarantined = db_get_integer(rows, 0, "open_intents") >= 2;
-	struct job_end end = { .state = "Failed",
-		.error_json = db_get_text(rows, 0, "error"),
-		.hold_reason = is_quarantined ? "quarantined" : "no attempts left" };
+/* --- What earlier attempts left -------------------------------------------------------------------------------------- */
 
-	if (!is_quarantined && db_get_integer(rows, 0, "attempts") < db_get_integer(rows, 0, "attempts_max"))
-		return 0;
+static int end(struct db *db, struct order *order, const struct db_result *rows, const char *hold_reason,
+	struct certctl_error *err)
+{
+	struct job_end how = {
+		.state = "Failed", .error_json = db_get_text(rows, 0, "error"), .hold_reason = hold_reason
+	};
+
 	order->is_over = true;
-	return job_end(db, order->job->id, order->job->token, &end, err);
+	return job_end(db, order->job->id, order->job->token, &how, err);
+}
+
+/* The CA can neither be asked again without harm nor tell: time first, then once more, and the attempt before is given up. */
+static int hold_or_orphan(struct db *db, struct order *order, const struct db_result *rows, struct certctl_error *err)
+{
+	struct job_release hold = { .state = "Pending",
+		.step = "issue",
+		.delay_s = db_get_integer(rows, 0, "hold_s"),
+		.error_json = db_get_text(rows, 0, "error"),
+		.hold_reason = "outcome unknown" };
+
+	if (hold.delay_s > 0) {
+		order->is_over = true;
+		return job_release(db, order->job->id, order->job->token, &hold, err);
+	}
+	order->order.serial = NULL;
+	return db_run(db, order->mem, &query_intents_orphan,
+		DB_VALUES(db_text(order->job->id), db_integer(order->job->token)), NULL, err);
+}
+
+/* Two attempts that nobody saw the end of: asking a third time could do a third harm. */
+static int look_back(struct db *db, struct order *order, const struct db_result *rows, struct certctl_error *err)
+{
+	int64_t open = db_get_integer(rows, 0, "open_intents"), lost = db_get_integer(rows, 0, "orphaned_intents");
+	bool can_be_asked = order->caps & (CERTCTL_ISSUER_REPEATABLE | CERTCTL_ISSUER_CAN_FIND);
+
+	if (open + lost >= 2 && open > 0)
+		return end(db, order, rows, can_be_asked ? "quarantined" : "outcome unknown", err);
+	if (db_get_integer(rows, 0, "attempts") >= db_get_integer(rows, 0, "attempts_max") &&
+		!db_get_boolean(rows, 0, "is_pending"))
+		return end(db, order, rows, open > 0 && !can_be_asked ? "outcome unknown" : "no attempts left", err);
+	order->is_repeat = open > 0 && can_be_asked;
+	return open > 0 && !can_be_asked ? hold_or_orphan(db, order, rows, err) : 0;
+}
+
+/* --- The intent ------------------------------------------------------------------------------------------------------ */
+
+/* A pending order goes on with the attempt that it began with. */
+static int write_intent(struct db *db, struct order *order, const struct db_result *rows, struct certctl_error *err)
+{
+	const struct job *job = order->job;
+	bool is_reserving = false;
+	int rc;
+
+	if (db_get_boolean(rows, 0, "is_pending"))
+		return db_run(db, order->mem, &query_intent_resume, DB_VALUES(db_text(job->id), db_integer(job->token)),
+			NULL, err);
+	rc = reserve(order, rows, &is_reserving, err);
+	return rc < 0 ? rc
+		      : db_run(db, order->mem, &query_intent_open,
+				DB_VALUES(db_text(job->id), db_integer(job->token), db_text(order->order.serial),
+					db_integer(order->order.not_before_unix_s),
+					db_integer(order->order.not_after_unix_s), db_boolean(is_reserving)),
+				NULL, err);
 }
 
 static int open_intent(struct db *db, void *arg, struct certctl_error *err)
@@ -65,7 +118,6 @@ static int open_intent(struct db *db, void *arg, struct certctl_error *err)
 	struct order *order = arg;
 	const struct job *job = order->job;
 	struct db_result *rows = NULL;
-	bool is_reserving = false;
 	int rc = db_run(db, order->mem, &query_issue_order, DB_VALUES(db_text(job->id), db_integer(job->token)), &rows,
 		err);
 
@@ -73,22 +125,15 @@ static int open_intent(struct db *db, void *arg, struct certctl_error *err)
 	if (rc == 0 && db_rows(rows) == 0)
 		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: another worker has this job");
 	if (rc == 0)
-		rc = end_early(db, order, rows, err);
+		rc = read_order(order, rows, err);
+	if (rc == 0)
+		rc = look_back(db, order, rows, err);
 	if (rc < 0 || order->is_over)
 		return rc;
-	rc = read_order(order, rows, err);
-	if (rc == 0)
-		rc = reserve(order, rows, &is_reserving, err);
-	if (rc < 0)
-		return rc;
-	order->is_repeat = db_get_integer(rows, 0, "open_intents") > 0;
-	order->attempts_left = db_get_integer(rows, 0, "attempts_max") - db_get_integer(rows, 0, "attempts") - 1;
+	order->attempts_left = db_get_integer(rows, 0, "attempts_max") - db_get_integer(rows, 0, "attempts") -
+			       !db_get_boolean(rows, 0, "is_pending");
 	order->remaining_s = db_get_integer(rows, 0, "remaining_s");
-	return db_run(db, order->mem, &query_intent_open,
-		DB_VALUES(db_text(job->id), db_integer(job->token), db_text(order->order.serial),
-			db_integer(order->order.not_before_unix_s), db_integer(order->order.not_after_unix_s),
-			db_boolean(is_reserving)),
-		NULL, err);
+	return write_intent(db, order, rows, err);
 }
 
 int order_open(struct order *order, struct certctl_error *err)

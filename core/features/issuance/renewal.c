@@ -7,10 +7,16 @@
 #include "core/platform/resource/resource.h"
 #include "issuance.h"
 
-/* Looking costs one index probe, so it is done often: certificates that live for minutes are renewed in time too. */
-#define SCAN_S 5
+static int64_t choose_scan_interval_s(void *context)
+{
+	return ((const struct core *)context)->settings->scheduler.renewal_check_interval.seconds;
+}
 
-const struct job_timer renewal_timers[] = { { "renewal.scan", SCAN_S, &query_renewal_scan }, { 0 } };
+const struct job_timer renewal_timers[] = {
+	{ .name = "renewal.scan", .query = &query_renewal_scan, .choose_interval_s = choose_scan_interval_s },
+	{ .name = "renewal.replan", .interval_s = 5, .query = &query_renewal_replan },
+	{ 0 },
+};
 
 /* What one transaction needs, and what it found out. */
 struct asking {
@@ -32,7 +38,8 @@ static int ask_for(struct db *db, void *arg, struct certctl_error *err)
 		rc = db_run(db, asking->request, &query_issuances_live, DB_VALUES(db_text(asking->id)), &asking->jobs,
 			err);
 	if (rc == 0 && db_rows(asking->jobs) == 0)
-		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "certificate '%s': its agents are retired", asking->id);
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "certificate '%s': it has no agents, or they are retired",
+			asking->id);
 	return rc < 0 ? rc : audit_record(db, &actor, &event, err);
 }
 
@@ -48,8 +55,10 @@ int renewal_demand(struct http_request *request, struct http_reply *reply, struc
 
 	if (rc == 0)
 		rc = db_transaction(core_of(request)->db, ask_for, &asking, err);
-	if (rc < 0)
+	if (rc < 0) {
+		reply->status = rc == CERTCTL_E_DENIED ? 422 : reply->status;
 		return rc;
+	}
 	jobs_wake(core_of(request)->jobs);
 	return jobs_reply_accepted(reply, asking.jobs);
 }

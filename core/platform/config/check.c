@@ -4,6 +4,7 @@
 
 #include <gnutls/gnutls.h>
 #include <stdarg.h>
+#include <string.h>
 
 struct checking {
 	const struct settings_loaded *loaded;
@@ -52,6 +53,21 @@ static void check_priority(const struct checking *checking, const char *text)
 			talloc_asprintf(checking->mem, "no GnuTLS priority string, from \"%.40s\" on", at ? at : text));
 }
 
+/* Said twice or not at all; and even then there is nothing here that could do it. */
+static void check_keygen(const struct checking *checking, const struct settings *settings)
+{
+	const char *allowed = settings->allow.server_keygen;
+
+	if (settings->keygen.mode != SETTINGS_KEYGEN_SERVER)
+		return;
+	if (!allowed || strcmp(allowed, "demo") != 0)
+		refuse(checking, "keygen.mode",
+			"server: private keys would touch the control plane; refused without CERTCTL_ALLOW_SERVER_KEYGEN=demo");
+	else
+		refuse(checking, "keygen.mode",
+			"server: this version makes no private keys on the control plane, not even for a demo; agents make them");
+}
+
 void settings_check(const struct settings_loaded *loaded, struct settings_problems *problems)
 {
 	const struct settings *settings = &loaded->settings;
@@ -64,6 +80,7 @@ void settings_check(const struct settings_loaded *loaded, struct settings_proble
 	check_pair(&checking, "ca.cert_path", settings->ca.cert_path, "ca.key_path", settings->ca.key_path);
 	check_pair(&checking, "ca.key_path", settings->ca.key_path, "ca.cert_path", settings->ca.cert_path);
 	check_priority(&checking, settings->tls.priority);
+	check_keygen(&checking, settings);
 	if (settings->database.migration_url.data && !settings->database.url.data)
 		refuse(&checking, "database.migration_url", "needs database.url as well");
 	talloc_free(checking.mem);

@@ -120,6 +120,31 @@ static const struct certctl_field jobs_fields[] = {
 	{ 0 },
 };
 
+static const struct certctl_field scheduler_fields[] = {
+	CERTCTL_OPTION(struct settings_scheduler, renewal_check_interval, CERTCTL_DURATION, .fallback = "5s", .min = 1,
+		.max = 86400, .advanced = true,
+		.help = "How often certificates are looked for whose time has come. Looking costs one probe of an index: longer spares nothing, and is too late for certificates that live for minutes."),
+	{ 0 },
+};
+
+static const struct certctl_choice keygen_modes[] = {
+	{ "agent", SETTINGS_KEYGEN_AGENT, "on the agent that uses it, which it never leaves" },
+	{ "server", SETTINGS_KEYGEN_SERVER, "not in this version: refused at the start" },
+	{ 0 },
+};
+
+static const struct certctl_field keygen_fields[] = {
+	CERTCTL_OPTION(struct settings_keygen, mode, CERTCTL_ENUM, .fallback = "agent", .choices = keygen_modes,
+		.advanced = true, .help = "Where private keys are made."),
+	{ 0 },
+};
+
+static const struct certctl_field allow_fields[] = {
+	CERTCTL_OPTION(struct settings_allow, server_keygen, CERTCTL_TEXT, .advanced = true,
+		.help = "What keygen.mode server asks for as well; demo is the only word that counts."),
+	{ 0 },
+};
+
 static const struct certctl_field log_fields[] = {
 	CERTCTL_OPTION(struct settings_log, level, CERTCTL_ENUM, .fallback = "info", .choices = log_levels,
 		.flags = SETTINGS_RELOADED, .help = "How much is logged."),
@@ -155,6 +180,9 @@ const struct certctl_field settings_fields[] = {
 	SECTION(connectors), .help = "CAs, servers and channels."),
 	SECTION(plugins), .advanced = true, .help = "Where connectors come from."),
 	SECTION(jobs), .advanced = true, .help = "The queue."),
+	SECTION(scheduler), .advanced = true, .help = "What is looked after again and again."),
+	SECTION(keygen), .advanced = true, .help = "Private keys."),
+	SECTION(allow), .advanced = true, .help = "What is refused unless it is asked for twice."),
 	SECTION(audit), .advanced = true, .help = "The trail."),
 	SECTION(sealing), .help = "Secrets at rest."),
 	SECTION(log), .help = "The log, on standard error."),

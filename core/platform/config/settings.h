@@ -52,6 +52,15 @@ struct settings {
 	struct settings_jobs {
 		int64_t workers, lease_seconds;
 	} jobs;
+	struct settings_scheduler {
+		struct certctl_duration renewal_check_interval;
+	} scheduler;
+	struct settings_keygen {
+		int mode; /* enum settings_keygen_mode */
+	} keygen;
+	struct settings_allow {
+		const char *server_keygen; /* "demo": yes; NULL: no */
+	} allow;
 	struct settings_audit {
 		struct certctl_list exclude_paths; /* of const char * */
 	} audit;
@@ -63,6 +72,7 @@ struct settings {
 	} log;
 };
 
+enum settings_keygen_mode { SETTINGS_KEYGEN_AGENT = 1, SETTINGS_KEYGEN_SERVER };
 enum settings_tls_version { SETTINGS_TLS_1_2 = 12, SETTINGS_TLS_1_3 = 13 };
 
 /** In `flags` of a row: SIGHUP takes it over; every other one needs a restart.

@@ -378,8 +378,8 @@ int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs 
 	int rc = start_threads(jobs, err);
 
 	if (rc == 0)
-		rc = timers_start(jobs, options->db, options->timers, options->context, timer_done, jobs,
-			&jobs->timers, err);
+		rc = timers_start(jobs, options->db, options->timers, options->context, timer_done, jobs, &jobs->timers,
+			err);
 	if (rc < 0) {
 		talloc_free(jobs);
 		return rc;

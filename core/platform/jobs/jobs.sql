@@ -1,20 +1,23 @@
 -- The life of a job.  Every write after a claim says WHERE id AND token: no row means that somebody else has it now.
 
--- What a server may run now: at most $4[i] jobs of runner $3[i], $5 in all.  Expired leases are claimed the same way.
+-- What a server may run now: at most $4[i] jobs of runner $3[i], $5 in all.  Expired leases are claimed the same way.  An issuer that
+-- may be asked so often an hour has room for so many more; the last fifth is for those that are close to their end.
 -- name: job_claim  $1 worker text, $2 lease_s bigint, $3 runners text[], $4 slots int[], $5 limit int
-UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1,
+UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1, hold_reason = NULL,
 	lease_until = clock.now() + make_interval(secs => $2), started_at = coalesce(started_at, clock.now()), updated_at = clock.now()
 WHERE id IN (
-	SELECT due.id FROM unnest($3, $4) AS may (runner, slots),
-		LATERAL (SELECT id, priority, due_at FROM jobs WHERE jobs.runner = may.runner AND due_at <= clock.now()
-			ORDER BY priority, due_at LIMIT may.slots FOR UPDATE SKIP LOCKED) AS due
+	SELECT due.id FROM unnest($3, $4) AS may (runner, slots) CROSS JOIN LATERAL runner_room(may.runner) AS rate,
+		LATERAL (SELECT *, row_number() OVER (ORDER BY priority, due_at) AS place FROM (
+			SELECT id, priority, due_at FROM jobs WHERE jobs.runner = may.runner AND due_at <= clock.now()
+			ORDER BY priority, due_at LIMIT may.slots FOR UPDATE SKIP LOCKED) AS first) AS due
+	WHERE rate.room IS NULL OR due.place <= CASE WHEN due.priority <= 10 THEN rate.urgent_room ELSE rate.room END
 	ORDER BY due.priority, due.due_at LIMIT $5)
 RETURNING id, type, step, token, attempts, attempts_max, certificate_id, placement_id, agent_id, issuer_id;
 
--- name: job_release  $1 id text, $2 token bigint, $3 state text, $4 step text, $5 delay_s bigint, $6 error jsonb, $7 saved_state text, $8 saved_state_version text
+-- name: job_release  $1 id text, $2 token bigint, $3 state text, $4 step text, $5 delay_s bigint, $6 error jsonb, $7 saved_state text, $8 saved_state_version text, $9 hold_reason text
 UPDATE jobs SET state = $3, step = $4, lease_until = NULL, worker = NULL, run_at = clock.now() + make_interval(secs => $5),
 	error = $6, saved_state = coalesce($7, saved_state), saved_state_version = coalesce($8, saved_state_version),
-	updated_at = clock.now()
+	hold_reason = $9, updated_at = clock.now()
 WHERE id = $1 AND token = $2 RETURNING id;
 
 -- name: job_end  $1 id text, $2 token bigint, $3 state text, $4 error jsonb, $5 report jsonb, $6 hold_reason text, $7 version_id text
@@ -22,10 +25,22 @@ WITH gone AS (DELETE FROM jobs WHERE id = $1 AND token = $2 RETURNING *)
 INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
 	is_rollback, run_at, lease_until, worker, token, claims, attempts, attempts_max, hold_reason, csr, csr_sha256, csr_token,
 	public_key_sha256, saved_state, saved_state_version, error, report, created_by, created_at, started_at, updated_at, runner,
-	due_at)
+	due_at, approve_until, approved_by)
 SELECT id, type, $3, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, coalesce($7, version_id),
 	is_rollback, run_at, NULL, worker, token, claims, attempts, attempts_max, $6, csr, csr_sha256, csr_token,
-	public_key_sha256, NULL, NULL, $4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL
+	public_key_sha256, NULL, NULL, $4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL,
+	approve_until, approved_by
+FROM gone RETURNING id;
+
+-- What an operator, or the end of a time limit, cancels, whoever holds it: the holder finds that its token is nobody's.
+-- name: jobs_cancel  $1 ids text[], $2 ended_by text, $3 hold_reason text, $4 error jsonb
+WITH gone AS (DELETE FROM jobs WHERE id = ANY ($1) RETURNING *)
+INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
+	is_rollback, run_at, worker, token, claims, attempts, attempts_max, hold_reason, csr, csr_sha256, csr_token, public_key_sha256,
+	error, report, created_by, created_at, started_at, updated_at, runner, approve_until, approved_by, ended_by)
+SELECT id, type, 'Cancelled', step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
+	is_rollback, run_at, worker, token, claims, attempts, attempts_max, $3, csr, csr_sha256, csr_token, public_key_sha256,
+	coalesce($4, error), report, created_by, created_at, started_at, clock.now(), runner, approve_until, approved_by, $2
 FROM gone RETURNING id;
 
 -- Ending what nobody holds: jobs of a certificate that newer ones replace; of one placement, of some targets, when given.
@@ -47,3 +62,10 @@ SELECT 0 AS done, make_partitions('jobs_ended', 'job-', 2), make_partitions('aud
 -- Until the end of the transaction: no other server runs this timer.
 -- name: timer_take  $1 name text
 SELECT pg_try_advisory_xact_lock(hashtext('certctl timer'), hashtext($1)) AS is_ours;
+
+-- What waits longer than it was thought to, until its certificate is close to its end, goes before the others.
+-- name: jobs_prioritize
+WITH closer AS (UPDATE jobs SET priority = 10 FROM placements p JOIN certificate_versions v ON v.id = p.version_id
+	WHERE jobs.type IN ('Issuance', 'Renewal') AND jobs.priority > 10 AND p.id = jobs.placement_id
+		AND v.not_after - (v.not_after - v.not_before) / 10 <= clock.now() RETURNING jobs.id)
+SELECT 0 AS done, count(*) FROM closer;

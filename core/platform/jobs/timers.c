@@ -170,10 +170,9 @@ void timers_each(const struct timers *timers, void (*each)(void *arg, const stru
 	for (size_t i = 0; i < timers->count; i++) {
 		const struct entry *entry = &timers->entries[i];
 
-		each(arg,
-			&(struct job_timer_state){ .name = entry->timer->name,
-				.last_run_unix_s = atomic_load(&entry->last_run_s),
-				.failures = atomic_load(&entry->failures) });
+		each(arg, &(struct job_timer_state){ .name = entry->timer->name,
+				  .last_run_unix_s = atomic_load(&entry->last_run_s),
+				  .failures = atomic_load(&entry->failures) });
 	}
 }
 

@@ -24,7 +24,7 @@ int job_release(struct db *db, const char *id, int64_t token, const struct job_r
 	int rc = db_run(db, mem, &query_job_release,
 		DB_VALUES(db_text(id), db_integer(token), db_text(how->state), db_text(how->step),
 			db_integer(how->delay_s), db_text(how->error_json), db_text(how->saved_state),
-			db_text(how->saved_state_version)),
+			db_text(how->saved_state_version), db_text(how->hold_reason)),
 		&rows, err);
 
 	if (rc == 0)

@@ -1,27 +1,29 @@
-"""The invariants of invariants.sql, asked of a control plane's database while it runs."""
+"""The invariants of the doctor, asked of a control plane's database while it runs, by somebody else than the doctor."""
 import os
 import re
 
 from .processes import run
 
-FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "invariants.sql")
+SOURCE = os.environ.get("CERTCTL_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+FILE = os.path.join(SOURCE, "core/features/doctor/invariants.sql")
 
 
 def queries():
     """What is broken when there are rows -> the query."""
     with open(FILE, encoding="utf-8") as file:
-        parts = re.split(r"^-- name: (.*)\n", file.read(), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2]))
+        return {name: sql for name, sql in re.findall(r"^-- ([^\n]*)\n-- name: \w+\n(.*?;)\n", file.read(), re.MULTILINE | re.DOTALL)}
 
 
-def ask(state, sql, user="certctl_owner"):
+def ask(state, sql):
     """Rows as text, from the private cluster of a state directory."""
     with open(os.path.join(state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
         socket = file.read().splitlines()[4]
-    return run(["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", user, "-d", "certctl",
+    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "certctl_owner", "-d", "certctl",
                 "-c", sql]).strip()
 
 
 def assert_invariants(story, state):
-    for broken, sql in queries().items():
+    found = queries()
+    story.assertGreater(len(found), 12, "the invariants were not found")
+    for broken, sql in found.items():
         story.assertEqual("", ask(state, sql), broken)

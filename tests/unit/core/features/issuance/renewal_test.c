@@ -130,6 +130,7 @@ static void end_the_job(const char *state)
 	struct certctl_error err = { 0 };
 	struct ending ending = { test_value("SELECT id FROM jobs"), state };
 
+	test_sql("UPDATE jobs SET state = 'Running', worker = 'w', lease_until = now() WHERE state = 'Pending'");
 	ASSERT_OK(db_transaction(test_database(), end_it, &ending, &err), err);
 }
 
