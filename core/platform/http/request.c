@@ -120,8 +120,11 @@ void reply_problem(struct exchange *exchange, int code, const struct certctl_err
 	struct http_reply *reply = &exchange->reply;
 	struct certctl_buffer *out = &reply->body;
 	size_t row = problem_of(code);
-	unsigned status = reply->status ? reply->status : problems[row].status;
+	unsigned status = reply->status >= 400 ? reply->status : problems[row].status;
 
+	/* A reply of success was made, and then what it tells could not be committed: nothing of it may leave. */
+	if (reply->status && reply->status < 400)
+		reply->header_count = 0;
 	certctl_buffer_init(out, &exchange->request, 65536);
 	certctl_buffer_printf(out, "{\"type\":\"about:blank\",\"status\":%u", status);
 	put_member(out, "title", problems[row].title);

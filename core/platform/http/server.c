@@ -82,6 +82,7 @@ void http_finish(struct http_request *request, const struct certctl_error *failu
 
 	if (failure) {
 		exchange->reply.status = 0;
+		exchange->reply.header_count = 0;
 		exchange->reply.code = NULL;
 		exchange->reply.more = NULL;
 		reply_problem(exchange, failure->code, failure);
