@@ -2,10 +2,12 @@
 #include "documents.h"
 #include "values.h"
 
+#include <certctl/buffer.h>
 #include <certctl/files.h>
 #include <certctl/yaml.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,12 +145,33 @@ static int parse(struct documents *documents, const char *name, const char *text
 					      : split_yaml(documents, name, text, err);
 }
 
+static int read_input(TALLOC_CTX *mem, char **ret, size_t *ret_len, struct certctl_error *err)
+{
+	struct certctl_buffer text;
+	char piece[16384];
+	size_t len;
+
+	certctl_buffer_init(&text, mem, FILE_MAX);
+	while ((len = fread(piece, 1, sizeof(piece), stdin)) > 0)
+		certctl_buffer_append(&text, piece, len);
+	if (ferror(stdin))
+		return certctl_fail(err, CERTCTL_E_IO, "standard input cannot be read");
+	int rc = certctl_buffer_finish(&text, err);
+
+	if (rc == 0) {
+		*ret = text.data;
+		*ret_len = text.len;
+	}
+	return rc;
+}
+
 static int read_one(struct documents *documents, const char *path, struct certctl_error *err)
 {
 	char *text = NULL;
 	size_t len = 0;
 	bool is_input = strcmp(path, "-") == 0;
-	int rc = certctl_file_read_path(documents, is_input ? "/dev/stdin" : path, FILE_MAX, &text, &len, err);
+	int rc = is_input ? read_input(documents, &text, &len, err)
+			  : certctl_file_read_path(documents, path, FILE_MAX, &text, &len, err);
 
 	if (rc == 0)
 		rc = parse(documents, is_input ? "standard input" : path, text, len, err);

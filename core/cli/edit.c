@@ -143,6 +143,8 @@ static void show_conflict(struct editing *editing, TALLOC_CTX *mem)
 	json_t *theirs = plan_body(mem, quiet.api, editing->change, editing->before,
 		plan_document(mem, editing->change, now.json));
 
+	if (json_object_size(theirs) == 0)
+		return;
 	certctl_buffer_init(&out, mem, FILE_MAX);
 	text_json_line(&out, theirs);
 	if (certctl_buffer_finish(&out, &err) == 0)
