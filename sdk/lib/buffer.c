@@ -1,5 +1,5 @@
 /* The growing text, and the one encoder of JSON strings.  Knows nothing of who writes what into it. */
-#include <certctl/buffer.h>
+#include "buffer_private.h"
 
 #include "utf8.h"
 
@@ -101,7 +101,7 @@ static void escape(struct certctl_buffer *buffer, uint32_t character)
 	certctl_buffer_append(buffer, text, sizeof(text));
 }
 
-/* One character that is not plain; how many bytes it took. */
+/* One character that is not plain; how many bytes it took.  0: it is no character, and something stands in its place. */
 static size_t append_character(struct certctl_buffer *buffer, const char *text, size_t left)
 {
 	uint32_t character;
@@ -109,7 +109,7 @@ static size_t append_character(struct certctl_buffer *buffer, const char *text, 
 
 	if (step == 0) {
 		certctl_buffer_append(buffer, "\xef\xbf\xbd", 3); /* U+FFFD */
-		return 1;
+		return 0;
 	}
 	if (character == '"' || character == '\\' || certctl_utf8_is_hidden(character))
 		escape(buffer, character);
@@ -118,14 +118,15 @@ static size_t append_character(struct certctl_buffer *buffer, const char *text, 
 	return step;
 }
 
-void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text, size_t len)
+bool certctl_buffer_json_exactly(struct certctl_buffer *buffer, const char *text, size_t len)
 {
+	bool is_exact = true;
 	size_t at = 0;
 
 	/* No encoding is shorter than its text: one question about room, and most strings are one copy. */
 	if (len > SIZE_MAX - 2 || !reserve(buffer, len + 2)) {
 		buffer->failed = buffer->failed ? buffer->failed : CERTCTL_E_LIMIT;
-		return;
+		return true;
 	}
 	buffer->data[buffer->len++] = '"';
 	while (at < len && !buffer->failed) {
@@ -133,10 +134,20 @@ void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text,
 
 		certctl_buffer_append(buffer, text + at, run);
 		at += run;
-		if (at < len)
-			at += append_character(buffer, text + at, len - at);
+		if (at == len)
+			break;
+		size_t step = append_character(buffer, text + at, len - at);
+
+		is_exact = is_exact && step > 0;
+		at += step > 0 ? step : 1;
 	}
 	certctl_buffer_append(buffer, "\"", 1);
+	return is_exact;
+}
+
+void certctl_buffer_json_string(struct certctl_buffer *buffer, const char *text, size_t len)
+{
+	certctl_buffer_json_exactly(buffer, text, len);
 }
 
 int certctl_buffer_finish(struct certctl_buffer *buffer, struct certctl_error *err)

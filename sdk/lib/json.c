@@ -112,12 +112,19 @@ int certctl_json_parse(const char *text, size_t len, const struct certctl_json_l
 
 	if (len > full.max_bytes)
 		return certctl_fail(err, CERTCTL_E_LIMIT, "JSON longer than %zu bytes", full.max_bytes);
+	/* No text has more values than bytes. */
+	json_t *value = len <= full.max_nodes ? certctl_json_read_plain(text, len, full.max_depth) : NULL;
+
+	if (value) {
+		*ret = value;
+		return 0;
+	}
 	int rc = scan(text, len, &full, err);
 
 	if (rc < 0)
 		return rc;
-	json_t *value = certctl_json_read_plain(text, len);
-
+	if (len > full.max_nodes)
+		value = certctl_json_read_plain(text, len, full.max_depth);
 	if (!value)
 		value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (!value)

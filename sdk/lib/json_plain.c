@@ -17,7 +17,7 @@
 struct text {
 	const char *at, *end;
 	char *scratch; /* Jansson's memory, wiped where that is: strings may be secrets */
-	unsigned depth;
+	size_t depth_left;
 };
 
 static json_t *read_value(struct text *in);
@@ -191,11 +191,16 @@ static bool read_items(struct text *in, json_t *array)
 static json_t *read_container(struct text *in, json_t *container, bool (*read)(struct text *in, json_t *container))
 {
 	in->at++;
-	if (!container || ++in->depth > DEPTH_MAX || !read(in, container)) {
+	if (!container || in->depth_left == 0) {
 		json_decref(container);
 		return NULL;
 	}
-	in->depth--;
+	in->depth_left--;
+	if (!read(in, container)) {
+		json_decref(container);
+		return NULL;
+	}
+	in->depth_left++;
 	return container;
 }
 
@@ -223,9 +228,9 @@ static json_t *read_value(struct text *in)
 	}
 }
 
-json_t *certctl_json_read_plain(const char *text, size_t len)
+json_t *certctl_json_read_plain(const char *text, size_t len, size_t max_depth)
 {
-	struct text in = { .at = text, .end = text + len };
+	struct text in = { .at = text, .end = text + len, .depth_left = max_depth < DEPTH_MAX ? max_depth : DEPTH_MAX };
 	json_t *value = read_value(&in);
 	json_free_t give_back;
 

@@ -5,9 +5,9 @@
 #include <certctl/json.h>
 
 /**
- * The tree of a text that is plain throughout: no `\u`, no fractions or exponents, short keys without escapes, not deep.
- * NULL: it is not, or it is no JSON, or memory is short; Jansson finds out which.
+ * The tree of a text that is plain throughout: no `\u`, no fractions or exponents, short keys without escapes, at most
+ * `max_depth` deep.  NULL: it is not, or it is no JSON, or memory is short; others find out which.
  */
-json_t *certctl_json_read_plain(const char *text, size_t len);
+json_t *certctl_json_read_plain(const char *text, size_t len, size_t max_depth);
 
 #endif

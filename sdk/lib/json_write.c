@@ -1,24 +1,23 @@
 /* Writing a tree as compact JSON into a buffer.  Knows nothing of where the text goes. */
-#include <certctl/buffer.h>
 #include <certctl/json.h>
 
-#include "utf8.h"
+#include "buffer_private.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-static bool append_string(struct certctl_buffer *buffer, const char *text, size_t len)
+/* From the last digit on: numbers are short, and printf() is not. */
+static void append_integer(struct certctl_buffer *buffer, int64_t number)
 {
-	uint32_t character;
-	size_t step;
+	char digits[24];
+	size_t at = sizeof(digits);
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
 
-	/* The encoder would put something in the place of bytes that are not UTF-8. */
-	for (size_t at = certctl_utf8_plain_run(text, len); at < len;
-		at += step + certctl_utf8_plain_run(text + at + step, len - at - step))
-		if ((step = certctl_utf8_next(text + at, len - at, &character)) == 0)
-			return false;
-	certctl_buffer_json_string(buffer, text, len);
-	return true;
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	certctl_buffer_append(buffer, digits + at, sizeof(digits) - at);
 }
 
 static bool append_members(struct certctl_buffer *buffer, const json_t *object)
@@ -30,7 +29,7 @@ static bool append_members(struct certctl_buffer *buffer, const json_t *object)
 		const char *key = json_object_iter_key(at);
 
 		certctl_buffer_append(buffer, &before, 1);
-		if (!append_string(buffer, key, strlen(key)))
+		if (!certctl_buffer_json_exactly(buffer, key, strlen(key)))
 			return false;
 		certctl_buffer_append(buffer, ":", 1);
 		if (!certctl_json_append(buffer, json_object_iter_value(at)))
@@ -77,9 +76,9 @@ bool certctl_json_append(struct certctl_buffer *buffer, const json_t *value)
 	case JSON_ARRAY:
 		return append_items(buffer, value);
 	case JSON_STRING:
-		return append_string(buffer, json_string_value(value), json_string_length(value));
+		return certctl_buffer_json_exactly(buffer, json_string_value(value), json_string_length(value));
 	case JSON_INTEGER:
-		certctl_buffer_printf(buffer, "%" PRId64, (int64_t)json_integer_value(value));
+		append_integer(buffer, json_integer_value(value));
 		return true;
 	case JSON_REAL:
 		return append_real(buffer, value);

@@ -22,7 +22,7 @@ struct certctl_json_limits {
 
 /**
  * Parse one JSON text (RFC 8259): UTF-8, no duplicate members, no `\u0000`, integers within 64 bits, nothing behind it.
- * Depth and nodes are counted before anything is allocated.
+ * What is deeper or has more nodes than the limits say is refused before it is built.
  * @return 0 (*ret is the caller's to json_decref), INVALID with line and column, LIMIT
  */
 CERTCTL_API int certctl_json_parse(const char *text, size_t len, const struct certctl_json_limits *limits, json_t **ret,
