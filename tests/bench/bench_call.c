@@ -4,59 +4,20 @@
  */
 #include "bench.h"
 
+#include "echo.h"
+
 #include <connector.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define STARTS 20
 
-struct echo {
-	int fd;
-	pid_t pid;
-};
-
 /* As large as the frame of an empty call, so that both sides copy the same. */
-static char message[72];
-
-static void echo_for_ever(int fd) __attribute__((noreturn));
-static void echo_for_ever(int fd)
-{
-	char buffer[sizeof(message)];
-
-	while (recv(fd, buffer, sizeof(buffer), MSG_WAITALL) == (ssize_t)sizeof(buffer))
-		if (send(fd, buffer, sizeof(buffer), MSG_NOSIGNAL) < 0)
-			break;
-	_exit(0);
-}
-
-static void echo_start(struct echo *echo)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		bench_die("socketpair", "cannot be made");
-	echo->pid = fork();
-	if (echo->pid == 0) {
-		close(fds[0]);
-		echo_for_ever(fds[1]);
-	}
-	close(fds[1]);
-	echo->fd = fds[0];
-}
+#define FRAME_BYTES 72
 
 static void run_echo(void *arg, unsigned thread)
 {
-	const struct echo *echo = arg;
-	char buffer[sizeof(message)];
-
 	(void)thread;
-	if (send(echo->fd, message, sizeof(message), MSG_NOSIGNAL) != (ssize_t)sizeof(message) ||
-		recv(echo->fd, buffer, sizeof(buffer), MSG_WAITALL) != (ssize_t)sizeof(buffer))
-		bench_die("echo", "lost");
+	echo_round_trip(arg);
 }
 
 static int echo_pid(void *arg)
@@ -137,7 +98,7 @@ int main(void)
 				 *four = open_plugin(mem, pool, CERTCTL_ISSUER);
 	struct echo echo;
 
-	echo_start(&echo);
+	echo_start(&echo, FRAME_BYTES, FRAME_BYTES);
 	const struct bench_side sides[] = {
 		{ "socket pair", run_echo, &echo, echo_pid },
 		{ "connector, one call at a time", run_call, one, call_pid },
@@ -150,8 +111,7 @@ int main(void)
 	bench_compare(&(struct bench){ .name = "call.empty", .what = "an empty call through a plugin process" }, sides);
 	measure_memory(one);
 	measure_start(one);
-	close(echo.fd);
-	waitpid(echo.pid, NULL, 0);
+	echo_stop(&echo);
 	talloc_free(mem);
 	return 0;
 }

@@ -1,5 +1,9 @@
-/* A certificate of local-ca: its operation called in this process, and through the process that it really runs in. */
+/*
+ * A certificate of local-ca: its operation called in this process, and through the process that it really runs in.  Between them what
+ * no process of its own can beat: the call in this process, and frames as large there and back, of which nothing is read.
+ */
 #include "bench.h"
+#include "echo.h"
 
 #include "sdk/host/connector.h"
 
@@ -17,7 +21,12 @@ struct fixture {
 	const struct certctl_issuer_ops *ops;
 	struct certctl_issuer *issuer;
 	struct certctl_order order;
+	struct echo echo;
 };
+
+/* As large as the frames of this order and its certificate. */
+#define REQUEST_BYTES 825
+#define REPLY_BYTES   1473
 
 static void check(int rc, const char *what, const struct certctl_error *err)
 {
@@ -59,6 +68,17 @@ static void issue_direct(void *arg, unsigned thread)
 	expect_leaf(fixture->ops->issue(fixture->issuer, &bare_host, &fixture->order, mem, &issued, &err), &issued,
 		&err);
 	talloc_free(mem);
+}
+
+static void issue_direct_and_echo(void *arg, unsigned thread)
+{
+	issue_direct(arg, thread);
+	echo_round_trip(&((const struct fixture *)arg)->echo);
+}
+
+static int echo_pid(void *arg)
+{
+	return ((const struct fixture *)arg)->echo.pid;
 }
 
 static void issue_through_process(void *arg, unsigned thread)
@@ -131,7 +151,7 @@ static void open_direct(struct fixture *fixture, TALLOC_CTX *mem, const char *bu
 
 int main(void)
 {
-	static const unsigned concurrency[] = { 1, 4, 0 };
+	static const unsigned alone[] = { 1, 0 }, four[] = { 4, 0 };
 	const char *build = getenv("CERTCTL_BUILD") ? getenv("CERTCTL_BUILD") : ".build/release";
 	char directory[] = "/tmp/certctl-bench-XXXXXX";
 	TALLOC_CTX *mem = talloc_new(NULL);
@@ -140,6 +160,7 @@ int main(void)
 	struct certctl_pool *pool;
 	const struct certctl_description *description;
 
+	echo_start(&fixture.echo, REQUEST_BYTES, REPLY_BYTES);
 	if (!mkdtemp(directory))
 		bench_die("mkdtemp", directory);
 	CERTCTL_AUTO(json_decref)
@@ -159,14 +180,22 @@ int main(void)
 	check(certctl_connector_test(fixture.connector, NULL, &err), "test", &err); /* makes the CA */
 	open_direct(&fixture, mem, build, config);
 
-	const struct bench_side sides[] = { { .name = "local-ca called direct", .run = issue_direct, .arg = &fixture },
-		{ .name = "through its process", .run = issue_through_process, .arg = &fixture, .cpu_pid = host_pid },
-		{ 0 } };
+	const struct bench_side direct = { .name = "local-ca called direct", .run = issue_direct, .arg = &fixture },
+				echoed = { .name = "direct, and a bare round trip",
+					.run = issue_direct_and_echo,
+					.arg = &fixture,
+					.cpu_pid = echo_pid },
+				through = { .name = "through its process",
+					.run = issue_through_process,
+					.arg = &fixture,
+					.cpu_pid = host_pid };
+	static const char what[] = "one P-256 certificate, request to signed and linted PEM";
 
-	bench_compare(&(struct bench){ .name = "issue",
-			      .what = "one P-256 certificate, request to signed and linted PEM",
-			      .concurrency = concurrency },
-		sides);
+	bench_compare(&(struct bench){ .name = "issue", .what = what, .concurrency = alone },
+		(struct bench_side[]){ direct, echoed, through, { 0 } });
+	bench_compare(&(struct bench){ .name = "issue", .what = what, .concurrency = four },
+		(struct bench_side[]){ direct, through, { 0 } });
+	echo_stop(&fixture.echo);
 	fixture.ops->close(fixture.issuer);
 	talloc_free(mem);
 	return execlp("rm", "rm", "-rf", directory, (char *)NULL);
