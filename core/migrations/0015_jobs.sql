@@ -133,7 +133,7 @@ CREATE FUNCTION last_renewal(not_before timestamptz, not_after timestamptz) RETU
 CREATE FUNCTION plan_renewal(not_before timestamptz, not_after timestamptz, certificate text, policy policies)
 	RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	life interval := not_after - not_before;
+	life interval := not_after - not_before + interval '1 second';
 	spread double precision := ('x' || left(md5(certificate), 8))::bit(32)::bigint / 4294967296.0;
 	moment timestamptz;
 	latest timestamptz := last_renewal(not_before, not_after);

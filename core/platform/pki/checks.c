@@ -81,17 +81,3 @@ int pki_serial_make(char ret_hex[41], struct certctl_error *err)
 		snprintf(ret_hex + 2 * i, 3, "%02x", serial[i]);
 	return rc;
 }
-
-int64_t pki_renew_at(int64_t not_before_unix_s, int64_t not_after_unix_s, const char *id)
-{
-	int64_t lifetime_s = not_after_unix_s - not_before_unix_s + 1;
-	int64_t after_s = lifetime_s < 10 * 86400 ? lifetime_s / 2 : lifetime_s / 3 * 2;
-	int64_t window_s = lifetime_s / 20;
-	char hash[65], head[9];
-	unsigned number = 0;
-
-	certctl_sha256_hex(id, strlen(id), hash);
-	snprintf(head, sizeof(head), "%.8s", hash);
-	sscanf(head, "%x", &number);
-	return not_before_unix_s + after_s - (window_s > 0 ? (int64_t)number % window_s : 0);
-}

@@ -42,9 +42,6 @@ void pki_validity(int64_t now_unix_s, int64_t lifetime_s, int64_t *ret_not_befor
 /** 20 octets with at least 120 random bits, as lower-case hex. */
 int pki_serial_make(char ret_hex[41], struct certctl_error *err) CERTCTL_CHECKED;
 
-/** When to renew: at two thirds of the lifetime, at half when it is under ten days; earlier by up to a twentieth, by id. */
-int64_t pki_renew_at(int64_t not_before_unix_s, int64_t not_after_unix_s, const char *id);
-
 /** Key types that are asked for by name: RSA_2048 to ED25519. */
 extern const struct certctl_choice pki_key_types[];
 

@@ -145,48 +145,11 @@ static void lifetimes_begin_a_little_back_and_have_their_length(void)
 	} rows[] = { { 120, 6 }, { 3600, 180 }, { 6000, 300 }, { 47 * 86400, 300 } };
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
-		int64_t not_before, not_after, renew_at;
+		int64_t not_before, not_after;
 
 		pki_validity(1000000, rows[i].lifetime_s, &not_before, &not_after);
 		CU_ASSERT_EQUAL(not_before, 1000000 - rows[i].back_s);
 		CU_ASSERT_EQUAL(not_after - not_before + 1, rows[i].lifetime_s);
-		renew_at = pki_renew_at(not_before, not_after, "pl-1");
-		CU_ASSERT_TRUE(renew_at > not_before + rows[i].lifetime_s * 2 / 5);
-		CU_ASSERT_TRUE(renew_at <= not_before + rows[i].lifetime_s * 2 / 3);
-		CU_ASSERT_EQUAL(renew_at, pki_renew_at(not_before, not_after, "pl-1"));
-	}
-}
-
-static void renewal_is_at_two_thirds_of_a_long_life_and_half_of_a_short_one(void)
-{
-	static const struct {
-		int64_t lifetime_s, latest_s, window_s;
-	} rows[] = {
-		{ 60, 30, 3 },
-		{ 120, 60, 6 },
-		{ 3600, 1800, 180 },
-		{ 10 * 86400 - 1, 432000 - 1, 43199 },
-		{ 10 * 86400, 576000, 43200 },
-		{ 47 * 86400, 2707200, 203040 },
-		{ 90 * 86400, 5184000, 388800 },
-	};
-
-	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
-		int64_t earliest = INT64_MAX, latest = 0;
-
-		/* Many placements fill the window and stay inside. */
-		for (int n = 0; n < 500; n++) {
-			char id[16];
-
-			snprintf(id, sizeof(id), "pl-%d", n);
-			int64_t at = pki_renew_at(1000000, 1000000 + rows[i].lifetime_s - 1, id) - 1000000;
-
-			earliest = at < earliest ? at : earliest;
-			latest = at > latest ? at : latest;
-		}
-		CU_ASSERT_TRUE(latest <= rows[i].latest_s && latest > rows[i].latest_s - rows[i].window_s / 10 - 1);
-		CU_ASSERT_TRUE(earliest > rows[i].latest_s - rows[i].window_s);
-		CU_ASSERT_TRUE(earliest < rows[i].latest_s - rows[i].window_s * 9 / 10 + 1);
 	}
 }
 
@@ -209,7 +172,6 @@ const struct test tests[] = {
 	TEST(another_key_type_is_refused),
 	TEST(a_certificate_that_is_not_the_ordered_one_is_refused),
 	TEST(lifetimes_begin_a_little_back_and_have_their_length),
-	TEST(renewal_is_at_two_thirds_of_a_long_life_and_half_of_a_short_one),
 	TEST(serials_are_twenty_octets_and_differ),
 	{ 0 },
 };
