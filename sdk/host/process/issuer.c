@@ -1,42 +1,7 @@
 /* Operations of issuers: argument from JSON, call, result to JSON. */
-#include "process.h"
+#include "kind.h"
 
-static const struct certctl_issuer_ops *ops_of(const struct call *call)
-{
-	return &call->server->instance.plugin->ops.issuer;
-}
-
-static int open_issuer(const struct plugin *plugin, const struct certctl_host *host, const void *config, void **ret,
-	struct certctl_error *err)
-{
-	struct certctl_issuer *self = NULL;
-	int rc = plugin->ops.issuer.open(host, config, &self, err);
-
-	if (rc == 0)
-		*ret = self;
-	return rc;
-}
-
-static void close_issuer(const struct plugin *plugin, void *self)
-{
-	plugin->ops.issuer.close(self);
-}
-
-static int run_test(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
-{
-	(void)argument;
-	*ret = json_null();
-	return ops_of(call)->test(call->self, &call->api, err);
-}
-
-static int run_info(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
-{
-	struct certctl_info info = { 0 };
-	int rc = ops_of(call)->info(call->self, &call->api, call->mem, &info, err);
-
-	(void)argument;
-	return rc < 0 ? rc : call_result(&certctl_wire_info, &info, ret, err);
-}
+KIND_FUNCTIONS(issuer);
 
 static int read_order(struct call *call, const json_t *argument, struct certctl_order *ret, struct certctl_error *err)
 {
@@ -139,10 +104,7 @@ static int run_responder(struct call *call, const json_t *argument, json_t **ret
 
 #define AT(member) offsetof(struct certctl_issuer_ops, member)
 static const struct operation operations[] = {
-	{ "open", AT(open), 0, true, NULL },
-	{ "close", AT(close), 0, true, NULL },
-	{ "test", AT(test), 0, true, run_test },
-	{ "info", AT(info), 0, true, run_info },
+	KIND_ROWS(issuer),
 	{ "issue", AT(issue), 0, true, run_issue },
 	{ "find", AT(find), CERTCTL_ISSUER_CAN_FIND, false, run_find },
 	{ "abandon", AT(abandon), CERTCTL_ISSUER_CAN_ABANDON, false, run_abandon },
@@ -155,4 +117,4 @@ static const struct operation operations[] = {
 };
 
 const struct kind issuer_kind = { CERTCTL_ISSUER, sizeof(struct certctl_issuer_ops),
-	CERTCTL_ISSUER_REPEATABLE | CERTCTL_ISSUER_TAKES_SERIAL, operations, open_issuer, close_issuer };
+	CERTCTL_ISSUER_REPEATABLE | CERTCTL_ISSUER_TAKES_SERIAL, operations, open_one, close_one };

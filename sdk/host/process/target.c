@@ -1,42 +1,7 @@
 /* Operations of targets: argument from JSON, call, result to JSON. */
-#include "process.h"
+#include "kind.h"
 
-static const struct certctl_target_ops *ops_of(const struct call *call)
-{
-	return &call->server->instance.plugin->ops.target;
-}
-
-static int open_target(const struct plugin *plugin, const struct certctl_host *host, const void *config, void **ret,
-	struct certctl_error *err)
-{
-	struct certctl_target *self = NULL;
-	int rc = plugin->ops.target.open(host, config, &self, err);
-
-	if (rc == 0)
-		*ret = self;
-	return rc;
-}
-
-static void close_target(const struct plugin *plugin, void *self)
-{
-	plugin->ops.target.close(self);
-}
-
-static int run_test(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
-{
-	(void)argument;
-	*ret = json_null();
-	return ops_of(call)->test(call->self, &call->api, err);
-}
-
-static int run_info(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
-{
-	struct certctl_info info = { 0 };
-	int rc = ops_of(call)->info(call->self, &call->api, call->mem, &info, err);
-
-	(void)argument;
-	return rc < 0 ? rc : call_result(&certctl_wire_info, &info, ret, err);
-}
+KIND_FUNCTIONS(target);
 
 static int read_bundle(struct call *call, const json_t *argument, struct certctl_bundle *ret, struct certctl_error *err)
 {
@@ -115,10 +80,7 @@ static int run_inventory(struct call *call, const json_t *argument, json_t **ret
 
 #define AT(member) offsetof(struct certctl_target_ops, member)
 static const struct operation operations[] = {
-	{ "open", AT(open), 0, true, NULL },
-	{ "close", AT(close), 0, true, NULL },
-	{ "test", AT(test), 0, true, run_test },
-	{ "info", AT(info), 0, true, run_info },
+	KIND_ROWS(target),
 	{ "plan", AT(plan), 0, true, run_plan },
 	{ "validate", AT(validate), CERTCTL_TARGET_CAN_VALIDATE, false, run_validate },
 	{ "activate", AT(activate), CERTCTL_TARGET_CAN_ACTIVATE, false, run_activate },
@@ -127,5 +89,5 @@ static const struct operation operations[] = {
 	{ 0 },
 };
 
-const struct kind target_kind = { CERTCTL_TARGET, sizeof(struct certctl_target_ops), 0, operations, open_target,
-	close_target };
+const struct kind target_kind = { CERTCTL_TARGET, sizeof(struct certctl_target_ops), 0, operations, open_one,
+	close_one };
