@@ -99,13 +99,15 @@ static int make_temporary(struct setup *setup, struct certctl_error *err)
 	return 0;
 }
 
+/* Of the file; without one, where we are. */
 static const char *folder_of(TALLOC_CTX *mem, const char *path)
 {
 	char real[PATH_MAX];
 
-	if (!realpath(path, real))
+	if (!realpath(path ? path : ".", real))
 		return ".";
-	*strrchr(real, '/') = '\0';
+	if (path)
+		*strrchr(real, '/') = '\0';
 	return talloc_strdup(mem, real);
 }
 
@@ -169,11 +171,11 @@ static int parse_document(struct setup *setup, struct document *ret, struct cert
 }
 
 static int start_peer(struct setup *setup, const char *command, const struct certctl_list *listed,
-	struct certctl_error *err)
+	const struct variable *variables, struct certctl_error *err)
 {
 	char **words = NULL;
 
-	if (command && certctl_command_split(setup, command, &words, err) < 0)
+	if (command && certctl_command_split(setup, substitute(setup, command, variables), &words, err) < 0)
 		return certctl_error_prefix(err, "--peer");
 	if (!command && listed->count)
 		words = (char **)vector_of(setup, listed);
@@ -189,7 +191,7 @@ static int fill(struct setup *setup, const char *path, const char *peer_command,
 	substitute_all(setup, setup->document, variables);
 	if (parse_document(setup, &document, err) < 0 || parse_names(setup, &document.names, err) < 0 ||
 		parse_commands(setup, &document.commands, err) < 0 ||
-		start_peer(setup, peer_command, &document.peer, err) < 0)
+		start_peer(setup, peer_command, &document.peer, variables, err) < 0)
 		return err->code;
 	if (setup->peer) {
 		variables[2].value = peer_address(setup->peer);
@@ -226,7 +228,7 @@ int setup_read(TALLOC_CTX *mem, const char *path, const char *peer_command, stru
 	talloc_set_destructor(setup, remove_temporary);
 	if (make_temporary(setup, err) < 0 || read_document(setup, path, err) < 0)
 		return err->code;
-	if (fill(setup, path ? path : ".", peer_command, err) < 0)
+	if (fill(setup, path, peer_command, err) < 0)
 		return path ? certctl_error_prefix(err, "%s", path) : err->code;
 	*ret = setup;
 	return 0;
