@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -75,6 +76,27 @@ static int try_unix(const char *path)
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+/* What libraries use to wake their own threads. */
+static int try_pair(const char *unused)
+{
+	int ends[2];
+
+	(void)unused;
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 || write(ends[0], "x", 1) != 1 ? -1 : 0;
+}
+
+static int try_resolve(const char *name)
+{
+	struct addrinfo *found = NULL;
+	int rc = getaddrinfo(name, "443", NULL, &found);
+
+	if (rc == 0)
+		freeaddrinfo(found);
+	else if (rc != EAI_SYSTEM)
+		errno = EHOSTUNREACH;
+	return rc ? -1 : 0;
 }
 
 static int try_kill(const char *pid)
@@ -211,6 +233,8 @@ static const struct {
 	{ "write", try_write },
 	{ "connect", try_connect },
 	{ "unix", try_unix },
+	{ "pair", try_pair },
+	{ "resolve", try_resolve },
 	{ "kill", try_kill },
 	{ "ptrace", try_ptrace },
 	{ "mount", try_mount },

@@ -180,8 +180,10 @@ static int add_attribute_rules(scmp_filter_ctx filter, uint32_t needs)
 
 static bool may_use(uint32_t needs, int family)
 {
-	if (family == AF_UNIX) /* resolvers and admin sockets */
-		return needs & (CERTCTL_NEEDS_NETWORK | CERTCTL_NEEDS_FILES);
+	/* A socket by path is a file, an admin socket for one.  Who has the network alone gets none: resolvers ask nscd and the
+	 * like there first, and go on without; socketpair() is not this. */
+	if (family == AF_UNIX)
+		return needs & CERTCTL_NEEDS_FILES;
 	return needs & CERTCTL_NEEDS_NETWORK && (family == AF_INET || family == AF_INET6 || family == AF_NETLINK);
 }
 

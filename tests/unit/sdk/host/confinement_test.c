@@ -224,6 +224,34 @@ static void the_network_is_open_to_those_who_need_it_alone(void)
 	talloc_free(closed);
 }
 
+static int listen_on_path(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	CU_ASSERT(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 8) == 0);
+	return fd;
+}
+
+static void sockets_by_path_are_open_to_those_who_need_files_alone(void)
+{
+	struct certctl_connector *network = zoo_issuer("probe-network", NULL), *files = zoo_issuer("probe-files", NULL);
+	char *path = talloc_asprintf(test_mem(), "%s/socket", test_temporary_dir());
+	char *unix_deed = talloc_asprintf(test_mem(), "unix %s", path);
+	struct certctl_error err = { 0 };
+	int fd = listen_on_path(path);
+
+	ASSERT_FAILS(deed(network, unix_deed, &err), CERTCTL_E_DENIED, "Operation not permitted", err);
+	ASSERT_OK(deed(files, unix_deed, &err), err);
+	/* Libraries cope: pairs are no sockets by path, and names are resolved without a daemon. */
+	ASSERT_OK(deed(network, "pair", &err), err);
+	ASSERT_OK(deed(network, "resolve localhost", &err), err);
+	close(fd);
+	talloc_free(files);
+	talloc_free(network);
+}
+
 static void a_plugin_that_is_looked_at_has_nothing_open(void)
 {
 	const struct certctl_description *description = NULL;
@@ -261,6 +289,7 @@ const struct test tests[] = {
 	TEST(forbidden_deeds_are_refused_or_end_the_process),
 	TEST(the_attributes_of_files_are_out_of_reach),
 	TEST(the_network_is_open_to_those_who_need_it_alone),
+	TEST(sockets_by_path_are_open_to_those_who_need_files_alone),
 	TEST(a_plugin_that_is_looked_at_has_nothing_open),
 	TEST(what_is_enforced_is_told),
 	TEST(the_pool_ends_all_it_started),
