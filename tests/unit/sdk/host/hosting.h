@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include <certctl/time.h>
 #include <connector.h>
 #include <pthread.h>
 #include <signal.h>
@@ -105,6 +106,53 @@ static inline void good_still_answers(struct certctl_connector *good)
 static inline void end_pool(struct certctl_pool *pool)
 {
 	talloc_free(pool);
+}
+
+static inline void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+/* Generous: a machine under load is slow, not wrong. */
+static inline bool becomes(bool (*is_so)(void *arg), void *arg)
+{
+	int64_t until_ms = certctl_monotonic_ms() + 20000;
+
+	while (!is_so(arg) && certctl_monotonic_ms() < until_ms)
+		sleep_ms(5);
+	return is_so(arg);
+}
+
+static inline bool has_gone(void *arg)
+{
+	return kill(*(int *)arg, 0) < 0;
+}
+
+/** A call of its own thread. */
+struct job {
+	struct certctl_connector *connector;
+	const char *deed;
+	int wait_ms;
+	struct certctl_call call;
+	int rc;
+	struct certctl_error err;
+	char leaf[64];
+};
+
+/* On its own memory: contexts of one parent belong to one thread. */
+static inline void *do_job(void *arg)
+{
+	struct job *job = arg;
+	struct certctl_order order = { .id = "job-1" };
+	struct certctl_issued issued = { 0 };
+	TALLOC_CTX *mem = talloc_new(NULL);
+	json_t *item = json_pack("{s:s, s:i}", "deed", job->deed, "wait_ms", job->wait_ms);
+
+	job->rc = certctl_issuer_issue(job->connector, &order, item, &job->call, mem, &issued, &job->err);
+	snprintf(job->leaf, sizeof(job->leaf), "%s", job->rc == 0 && issued.leaf_pem ? issued.leaf_pem : "");
+	json_decref(item);
+	talloc_free(mem);
+	return NULL;
 }
 
 #endif
