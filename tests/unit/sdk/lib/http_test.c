@@ -1,121 +1,7 @@
-/* The client against real HTTPS servers on this host: http_server.py behaves and misbehaves on request. */
-#include "test.h"
+/* The client against real HTTPS servers on this host: what is asked, what comes back, who is believed. */
+#include "http.h"
 
-#include <arpa/inet.h>
-#include <certctl/http.h>
-#include <certctl/json.h>
-#include <certctl/time.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char server_dir[256], server_ports[256];
-
-/* Started once; it ends when our end of its standard input closes. */
-static void start_server(void)
-{
-	int input[2], output[2];
-
-	snprintf(server_dir, sizeof(server_dir), "%s", test_temporary_dir());
-	if (pipe(input) < 0 || pipe(output) < 0)
-		abort();
-	if (fork() == 0) {
-		char *script = talloc_asprintf(NULL, "%s/tests/unit/sdk/lib/http_server.py", test_source_dir());
-
-		dup2(input[0], 0);
-		dup2(output[1], 1);
-		for (int fd = 3; fd < 64; fd++)
-			close(fd);
-		execlp("python3", "python3", "-Wignore", script, server_dir, (char *)NULL);
-		_exit(127);
-	}
-	close(input[0]);
-	close(output[1]);
-	ssize_t len = 0, got;
-
-	while (!strchr(server_ports, '\n') &&
-		(got = read(output[0], server_ports + len, sizeof(server_ports) - 1 - (size_t)len)) > 0)
-		len += got;
-	close(output[0]);
-}
-
-static int port_of(const char *name)
-{
-	if (!server_ports[0])
-		start_server();
-	char *found = strstr(server_ports, talloc_asprintf(test_mem(), "%s=", name));
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(found);
-	return (int)strtol(found + strlen(name) + 1, NULL, 10);
-}
-
-static const char *file_of(const char *name)
-{
-	port_of("https");
-	return talloc_asprintf(test_mem(), "%s/%s", server_dir, name);
-}
-
-static const char *url_of(const char *server, const char *path)
-{
-	return talloc_asprintf(test_mem(), "https://localhost:%d%s", port_of(server), path);
-}
-
-/* Trusts the test's CA and may reach this host, unless the options say otherwise. */
-static struct certctl_http_client *new_client(const struct certctl_http_options *options)
-{
-	struct certctl_http_options defaults = { .ca_bundle_file = file_of("ca.crt"), .egress.allow_private = true };
-	struct certctl_http_client *client = NULL;
-	struct certctl_error err;
-
-	ASSERT_OK(certctl_http_client_new(test_mem(), options ? options : &defaults, &client, &err), err);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(client);
-	return client;
-}
-
-static int get(struct certctl_http_client *client, const char *url, struct certctl_http_response *ret,
-	struct certctl_error *err)
-{
-	*ret = (struct certctl_http_response){ 0 };
-	return certctl_http_send(client, test_mem(), &(struct certctl_http_request){ .url = url }, ret, err);
-}
-
-static json_t *echo(struct certctl_http_client *client, const struct certctl_http_request *wanted)
-{
-	struct certctl_http_request request = *wanted;
-	struct certctl_http_response response = { 0 };
-	struct certctl_error err;
-	json_t *document = NULL;
-
-	request.url = url_of("https", "/echo");
-	ASSERT_OK(certctl_http_send(client, test_mem(), &request, &response, &err), err);
-	CU_ASSERT_EQUAL(response.status, 200);
-	ASSERT_OK(certctl_json_parse(response.body, response.body_len, NULL, &document, &err), err);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(document);
-	return document;
-}
-
-static const char *sent_header(const json_t *document, const char *name)
-{
-	size_t i;
-	json_t *pair;
-
-	json_array_foreach(json_object_get(document, "headers"), i, pair)
-	{
-		if (strcmp(json_string_value(json_array_get(pair, 0)), name) == 0)
-			return json_string_value(json_array_get(pair, 1));
-	}
-	return NULL;
-}
 
 static void a_request_arrives_as_it_was_asked(void)
 {
@@ -231,30 +117,6 @@ static void a_client_certificate_opens_the_door(void)
 		err);
 }
 
-static void a_busy_server_says_when_to_come_again(void)
-{
-	struct certctl_http_client *client = new_client(NULL);
-	struct certctl_http_response response;
-	struct certctl_error err;
-
-	ASSERT_OK(get(client, url_of("https", "/status?code=429&retry_after=120"), &response, &err), err);
-	CU_ASSERT_EQUAL(response.status, 429);
-	CU_ASSERT_EQUAL(response.retry_after_s, 120);
-	ASSERT_FAILS(certctl_http_check(&response, "peer", &err), CERTCTL_E_UNAVAILABLE, "429", err);
-	CU_ASSERT_EQUAL(err.retry_after_s, 120);
-	/* The handle is the same: nothing of the last answer is left in it. */
-	ASSERT_OK(get(client, url_of("https", "/status?code=503"), &response, &err), err);
-	CU_ASSERT_EQUAL(response.retry_after_s, 0);
-	ASSERT_OK(get(client, url_of("https", "/status?code=503&retry_in=1000"), &response, &err), err);
-	CU_ASSERT_TRUE(response.retry_after_s > 900 && response.retry_after_s <= 1000);
-	ASSERT_OK(get(client, url_of("https", "/status?code=503&retry_in=-1000"), &response, &err), err);
-	CU_ASSERT_EQUAL(response.retry_after_s, 0);
-	ASSERT_OK(get(client, url_of("https", "/status?code=503&retry_after=soon"), &response, &err), err);
-	CU_ASSERT_EQUAL(response.retry_after_s, 0);
-	ASSERT_OK(get(client, url_of("https", "/status?code=503&retry_after=99999999999"), &response, &err), err);
-	CU_ASSERT_EQUAL(response.retry_after_s, INT32_MAX);
-}
-
 static void redirects_are_not_followed(void)
 {
 	struct certctl_http_response response;
@@ -263,103 +125,6 @@ static void redirects_are_not_followed(void)
 	ASSERT_OK(get(new_client(NULL), url_of("https", "/redirect"), &response, &err), err);
 	CU_ASSERT_EQUAL(response.status, 302);
 	ASSERT_TEXT(certctl_http_header(&response, "location"), "/echo");
-}
-
-static void what_is_too_long_is_refused(void)
-{
-	static const char *const paths[] = { "/huge", "/huge?declared", "/many-headers", "/long-header" };
-	struct certctl_http_client *client = new_client(NULL);
-
-	for (size_t i = 0; i < CERTCTL_COUNT(paths); i++) {
-		struct certctl_http_response response;
-		struct certctl_error err;
-
-		ASSERT_FAILS(get(client, url_of("https", paths[i]), &response, &err), CERTCTL_E_LIMIT, "longer", err);
-		CU_ASSERT_PTR_NULL(response.body);
-	}
-	struct certctl_http_request request = { .url = url_of("https", "/status?code=200"), .response_max = 6 };
-	struct certctl_http_response response;
-	struct certctl_error err;
-
-	ASSERT_FAILS(certctl_http_send(client, test_mem(), &request, &response, &err), CERTCTL_E_LIMIT, "6 bytes", err);
-	request.response_max = 7;
-	ASSERT_OK(certctl_http_send(client, test_mem(), &request, &response, &err), err);
-	ASSERT_TEXT(response.body, "because");
-}
-
-static void the_deadline_is_for_the_whole_exchange(void)
-{
-	struct certctl_http_options hasty = { .egress.allow_private = true, .connect_timeout_s = 1 };
-	static const char *const paths[] = { "/drip", "/silent" };
-	struct certctl_http_response response;
-	struct certctl_error err;
-
-	for (size_t i = 0; i < CERTCTL_COUNT(paths); i++) {
-		struct certctl_http_request request = { .url = url_of("https", paths[i]), .timeout_s = 1 };
-		int64_t before_ms = certctl_monotonic_ms();
-
-		ASSERT_FAILS(certctl_http_send(new_client(NULL), test_mem(), &request, &response, &err),
-			CERTCTL_E_TIMEOUT, "localhost", err);
-		CU_ASSERT_TRUE(err.retryable);
-		CU_ASSERT_TRUE(certctl_monotonic_ms() - before_ms < 30000); /* the drip alone would take 200 s */
-	}
-	/* A server that accepts and never begins the handshake. */
-	ASSERT_FAILS(get(new_client(&hasty), url_of("silent", "/"), &response, &err), CERTCTL_E_TIMEOUT, "localhost",
-		err);
-}
-
-static void a_peer_that_breaks_off_is_tried_again_later(void)
-{
-	struct certctl_http_client *client = new_client(NULL);
-	struct certctl_http_response response;
-	struct certctl_error err;
-
-	ASSERT_FAILS(get(client, url_of("https", "/reset"), &response, &err), CERTCTL_E_UNAVAILABLE, "localhost", err);
-	CU_ASSERT_TRUE(err.retryable);
-	ASSERT_FAILS(get(client, url_of("https", "/cut"), &response, &err), CERTCTL_E_UNAVAILABLE, "localhost", err);
-	CU_ASSERT_PTR_NULL(response.body);
-	ASSERT_FAILS(get(client, "https://localhost:1/", &response, &err), CERTCTL_E_UNAVAILABLE, "localhost:1", err);
-	ASSERT_FAILS(get(client, "https://no-such-host.invalid/", &response, &err), CERTCTL_E_UNAVAILABLE,
-		"no-such-host", err);
-	ASSERT_OK(get(client, url_of("https", "/echo"), &response, &err), err);
-}
-
-static void what_is_no_http_is_a_protocol_error(void)
-{
-	struct certctl_http_options plain = { .egress = { .allow_private = true, .allow_plain_http = true } };
-	struct certctl_http_client *client = new_client(&plain);
-	struct certctl_http_response response;
-	struct certctl_error err;
-
-	ASSERT_FAILS(get(client, talloc_asprintf(test_mem(), "http://127.0.0.1:%d/", port_of("garbage")), &response,
-			     &err),
-		CERTCTL_E_PROTOCOL, "127.0.0.1", err);
-	ASSERT_OK(get(client, talloc_asprintf(test_mem(), "http://127.0.0.1:%d/echo", port_of("plain")), &response,
-			  &err),
-		err);
-}
-
-static bool second_question(void *arg)
-{
-	return ++*(int *)arg >= 2;
-}
-
-static void a_request_can_be_cancelled(void)
-{
-	struct certctl_http_response response;
-	struct certctl_error err;
-	int questions = 0;
-	struct certctl_http_request request = {
-		.url = url_of("https", "/silent"),
-		.timeout_s = 60,
-		.is_cancelled = second_question,
-		.arg = &questions,
-	};
-	int64_t before_ms = certctl_monotonic_ms();
-
-	ASSERT_FAILS(certctl_http_send(new_client(NULL), test_mem(), &request, &response, &err), CERTCTL_E_CANCELLED,
-		"localhost", err);
-	CU_ASSERT_TRUE(certctl_monotonic_ms() - before_ms < 30000);
 }
 
 static void nothing_can_be_slipped_into_a_header(void)
@@ -516,73 +281,18 @@ static void threads_share_a_client(void)
 	}
 }
 
-/* In a process of its own: a network where the name server hears everything and says nothing. */
-static int ask_a_dead_name_server(const char *dir)
-{
-	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons(53), .sin_addr = { htonl(INADDR_LOOPBACK) }
-	};
-	char *path = talloc_asprintf(NULL, "%s/resolv.conf", dir);
-	struct certctl_http_client *client = NULL;
-	struct certctl_http_request request = { .url = "https://silence.example/", .timeout_s = 1 };
-	struct certctl_http_response response;
-	struct certctl_error err;
-	FILE *file = fopen(path, "we");
-
-	if (!file || fputs("nameserver 127.0.0.1\noptions timeout:20 attempts:2\n", file) < 0 || fclose(file) != 0)
-		return 1;
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) < 0 ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
-		return 2;
-	int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (ioctl(server, SIOCSIFFLAGS, &loopback) < 0 ||
-		bind(server, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return 3;
-	if (certctl_http_client_new(NULL, &(struct certctl_http_options){ 0 }, &client, &err) < 0)
-		return 4;
-	int64_t before_ms = certctl_monotonic_ms();
-
-	if (certctl_http_send(client, NULL, &request, &response, &err) != CERTCTL_E_TIMEOUT)
-		return 5;
-	talloc_free(client);
-	return certctl_monotonic_ms() - before_ms < 15000 ? 0 : 6;
-}
-
-static void a_dead_name_server_does_not_stretch_the_deadline(void)
-{
-	const char *dir = test_temporary_dir();
-	int status = -1;
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(ask_a_dead_name_server(dir));
-	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-	CU_ASSERT_TRUE(WIFEXITED(status));
-	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
-}
-
 const struct test tests[] = {
 	TEST(a_request_arrives_as_it_was_asked),
 	TEST(a_response_comes_with_tidy_headers),
 	TEST(only_the_right_server_is_believed),
 	TEST(a_ca_file_replaces_the_systems_store),
 	TEST(a_client_certificate_opens_the_door),
-	TEST(a_busy_server_says_when_to_come_again),
 	TEST(redirects_are_not_followed),
-	TEST(what_is_too_long_is_refused),
-	TEST(the_deadline_is_for_the_whole_exchange),
-	TEST(a_peer_that_breaks_off_is_tried_again_later),
-	TEST(what_is_no_http_is_a_protocol_error),
-	TEST(a_request_can_be_cancelled),
 	TEST(nothing_can_be_slipped_into_a_header),
 	TEST(a_request_that_makes_no_sense_is_refused),
 	TEST(private_addresses_need_leave_however_they_are_written),
 	TEST(proxies_of_the_environment_are_ignored),
 	TEST(connections_are_used_again),
 	TEST(threads_share_a_client),
-	TEST(a_dead_name_server_does_not_stretch_the_deadline),
 	{ 0 },
 };
