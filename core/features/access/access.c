@@ -93,7 +93,7 @@ int access_authenticate(struct http_request *request, struct http_reply *reply, 
 	request->actor_id = caller.id;
 	request->actor_type = "api_key";
 	request->scope = caller.scope;
-	request->permissions = access_permissions(caller.role, caller.scope != NULL);
+	request->permissions = access_permissions(caller.role, caller.scope);
 	int64_t wait_s = http_rates_take(core_of(request)->access->calls, caller.id, certctl_monotonic_ms());
 
 	if (wait_s > 0)

@@ -10,7 +10,7 @@
 /* Nobody gives, takes or holds in his hand what he does not have. */
 static int check_reach(const struct key_change *change, const char *role, struct certctl_error *err)
 {
-	if (access_permissions(role, false) & ~change->permissions)
+	if (access_permissions(role, NULL) & ~change->permissions)
 		return certctl_fail(err, CERTCTL_E_DENIED, "role '%s' has more permissions than the key that asks",
 			role);
 	return 0;

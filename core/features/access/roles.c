@@ -71,11 +71,17 @@ const char *access_role_name(int choice)
 	return roles[choice - 1].name;
 }
 
-uint64_t access_permissions(const char *role, bool is_limited)
+/* Teams and their owners are for those who are limited to teams, as far as these go, and for nobody who is limited otherwise. */
+static uint64_t withheld(const char *scope)
+{
+	return UNLIMITED_ONLY | (strstr(scope, "\"teams\":") ? 0 : PERMISSION_ORGANIZATION_WRITE);
+}
+
+uint64_t access_permissions(const char *role, const char *scope)
 {
 	for (size_t i = 0; i < CERTCTL_COUNT(roles); i++)
 		if (strcmp(roles[i].name, role) == 0)
-			return roles[i].permissions & (is_limited ? ~UNLIMITED_ONLY : UINT64_MAX);
+			return roles[i].permissions & ~(scope ? withheld(scope) : 0);
 	return 0;
 }
 
@@ -104,6 +110,13 @@ void access_permissions_write(struct certctl_buffer *out, uint64_t held)
 	certctl_buffer_puts(out, "]");
 }
 
+static const char *with_limits(uint64_t bit)
+{
+	if (bit & UNLIMITED_ONLY)
+		return " no |\n";
+	return bit & PERMISSION_ORGANIZATION_WRITE ? " limited to teams |\n" : " as the role |\n";
+}
+
 void access_roles_table(struct certctl_buffer *out)
 {
 	certctl_buffer_puts(out, "| permission | for |");
@@ -117,6 +130,6 @@ void access_roles_table(struct certctl_buffer *out)
 		certctl_buffer_printf(out, "| `%s` | %s |", permissions[i].name, permissions[i].about);
 		for (size_t role = 0; role < CERTCTL_COUNT(roles); role++)
 			certctl_buffer_puts(out, roles[role].permissions & permissions[i].bit ? " yes |" : " |");
-		certctl_buffer_puts(out, UNLIMITED_ONLY & permissions[i].bit ? " no |\n" : " as the role |\n");
+		certctl_buffer_puts(out, with_limits(permissions[i].bit));
 	}
 }

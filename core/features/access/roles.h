@@ -7,8 +7,8 @@
 #include <certctl/buffer.h>
 #include <certctl/field.h>
 
-/** What a key of that role may do, with limits (`is_limited`) or without; 0: no such role. */
-uint64_t access_permissions(const char *role, bool is_limited);
+/** What a key of that role may do with these limits (JSON, as PostgreSQL writes it; NULL: none); 0: no such role. */
+uint64_t access_permissions(const char *role, const char *scope);
 
 /** ["certificates.read",...] */
 void access_permissions_write(struct certctl_buffer *out, uint64_t permissions);

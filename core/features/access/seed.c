@@ -31,7 +31,7 @@ static int add_seed(struct seeding *seeding, const char *name, const char *key, 
 	if (!access_key_lookup(key, seed->lookup))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: a key has 32 to 128 letters, digits and hyphens",
 			name);
-	if (!access_permissions(role, false))
+	if (!access_permissions(role, NULL))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: there is no role '%s'", name, role);
 	certctl_sha256_hex(key, strlen(key), seed->sha256);
 	for (size_t i = 0; i < seeding->count; i++)

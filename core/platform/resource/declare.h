@@ -65,7 +65,10 @@ struct resource_use {
 	const char *condition;      /* on u.*, instead of "u.<column> = $1"; NULL: that */
 };
 
-/** Expressions that in_scope() is asked with; all NULL: callers that are limited read everything and write nothing. */
+/**
+ * Expressions that in_scope() is asked with.  One that is NULL: a limit of that kind does not concern it; all NULL: callers that
+ * are limited read everything, and write nothing, because access takes the permission from them.
+ */
 struct resource_scope {
 	const char *team, *issuer, *profile;
 };
@@ -141,10 +144,13 @@ struct resource {
 
 	resource_hook_fn *check;   /* before the write, in the transaction: what no field can say alone */
 	resource_hook_fn *written; /* after it, in the transaction */
-	resource_hook_fn *done;    /* after the commit, when something has changed */
-	resource_hook_fn *remove;  /* instead of DELETE */
-	/** Members of a single one that no column has: append `,"a":1`.  Such a reply is never 304. */
-	void (*extend)(struct http_request *request, const struct db_result *rows, struct certctl_buffer *out);
+	void (*done)(struct resource_change *change); /* after the commit, when something has changed */
+	resource_hook_fn *remove;                     /* instead of DELETE */
+	/**
+	 * Members that no column has, RESOURCE_ELSEWHERE | RESOURCE_READ_ONLY in the fields: append `,"a":1`.  Unless it is a GET of one, from
+	 * memory only.  If-Match does not look at them.
+	 */
+	void (*extend)(struct http_request *request, const char *id, bool is_single, struct certctl_buffer *out);
 };
 
 /**

@@ -64,9 +64,12 @@ void statement_put_scope(struct statement *statement, const struct resource *res
 
 	if (!request->scope || !(scope->team || scope->issuer || scope->profile))
 		return;
-	certctl_buffer_printf(&statement->text, " AND in_scope($%zu::jsonb, %s, %s, %s)",
-		statement_value(statement, request->scope), scope->team ? scope->team : "NULL",
-		scope->issuer ? scope->issuer : "NULL", scope->profile ? scope->profile : "NULL");
+	/* A limit to teams says nothing of profiles: only those count that speak of what the resource has. */
+	certctl_buffer_printf(&statement->text, " AND in_scope($%zu::jsonb%s%s%s, %s, %s, %s)",
+		statement_value(statement, request->scope), scope->team ? "" : " - 'teams'",
+		scope->issuer ? "" : " - 'issuers'", scope->profile ? "" : " - 'profiles'",
+		scope->team ? scope->team : "NULL", scope->issuer ? scope->issuer : "NULL",
+		scope->profile ? scope->profile : "NULL");
 }
 
 /* --- Prepared ones --------------------------------------------------------------------------------------------------- */
