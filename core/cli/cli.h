@@ -45,6 +45,7 @@ void cli_note(const char *format, ...) CERTCTL_PRINTF(1, 2);
 
 /** A command that is not a verb of a resource: own arguments, argv[0] is how it is called in messages. */
 typedef int cli_command_fn(struct cli *cli, int argc, char **argv, struct certctl_error *err);
-cli_command_fn apply_command, diff_command, export_command, context_command, complete_command, resources_command;
+cli_command_fn apply_command, diff_command, export_command, context_command, complete_command, resources_command,
+	audit_verify_command;
 
 #endif

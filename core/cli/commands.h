@@ -12,6 +12,15 @@ struct command {
 /** A row without a name ends the table. */
 extern const struct command commands[];
 
+/** Verbs of resources that are more than one request, beside those of the document. */
+struct extra_verb {
+	const char *resource, *verb, *help;
+	cli_command_fn *run;
+};
+/** A row without a resource ends the table. */
+extern const struct extra_verb extra_verbs[];
+const struct extra_verb *extra_verb_find(const char *resource, const char *verb);
+
 /** What `certctl context` does. */
 extern const char *const context_actions[4];
 

@@ -82,6 +82,9 @@ static void offer_verbs(const struct completing *completing)
 		offer(completing, "", resource->operations[i].verb, resource->operations[i].summary);
 	if (edit_is_possible(resource))
 		offer(completing, "", "edit", "Change it in an editor");
+	for (const struct extra_verb *row = extra_verbs; row->resource; row++)
+		if (strcmp(row->resource, resource->name) == 0)
+			offer(completing, "", row->verb, row->help);
 }
 
 static void offer_contexts(const struct completing *completing, const char *prefix)

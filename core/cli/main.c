@@ -66,6 +66,9 @@ static void print_verbs(FILE *to, const struct api_resource *resource)
 		fprintf(to, "  %-16s %s\n", resource->operations[i].verb, resource->operations[i].summary);
 	if (edit_is_possible(resource))
 		fprintf(to, "  %-16s %s\n", "edit", "Change members, in an editor or by options");
+	for (const struct extra_verb *row = extra_verbs; row->resource; row++)
+		if (strcmp(row->resource, resource->name) == 0)
+			fprintf(to, "  %-16s %s\n", row->verb, row->help);
 }
 
 static int run_resource(struct cli *cli, const struct api_resource *resource, int argc, char **argv,
@@ -74,6 +77,7 @@ static int run_resource(struct cli *cli, const struct api_resource *resource, in
 	const struct api_operation *whole = api_verb(resource, "get");
 	const char *verb = argc > 1 && *argv[1] != '-' ? argv[1] : NULL;
 	const struct api_operation *operation = verb ? api_verb(resource, verb) : NULL;
+	const struct extra_verb *extra = verb ? extra_verb_find(resource->name, verb) : NULL;
 
 	/* Of what there is one only, such as version, it goes without saying. */
 	if (!verb && whole && whole->argument_count == 0) {
@@ -82,6 +86,8 @@ static int run_resource(struct cli *cli, const struct api_resource *resource, in
 	}
 	if (verb)
 		argv[1] = talloc_asprintf(cli->mem, "certctl %s %s", resource->name, verb);
+	if (extra)
+		return extra->run(cli, argc - 1, argv + 1, err);
 	if (operation)
 		return operate(cli, operation, argc - 1, argv + 1, err);
 	if (verb && strcmp(verb, "edit") == 0 && edit_is_possible(resource))

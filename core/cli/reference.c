@@ -1,6 +1,7 @@
 /* What the manuals say of resources.  Knows no server. */
 #include "reference.h"
 #include "arguments.h"
+#include "commands.h"
 #include "operate.h"
 
 #include <certctl/json.h>
@@ -66,6 +67,9 @@ static void put_rows(const struct api_resource *resource, struct certctl_buffer 
 		put_flags(out, api_change(resource), "`");
 		certctl_buffer_puts(out, " |\n");
 	}
+	for (const struct extra_verb *row = extra_verbs; row->resource; row++)
+		if (strcmp(row->resource, resource->name) == 0)
+			certctl_buffer_printf(out, "| `%s %s` | %s | |\n", row->resource, row->verb, row->help);
 }
 
 void reference_markdown(const struct api *api, struct certctl_buffer *out)
@@ -102,5 +106,9 @@ void reference_manual(const struct api *api, struct certctl_buffer *out)
 		if (edit_is_possible(resource))
 			put_verb(out, resource, "edit", api_change(resource),
 				"Change members, in an editor or by options");
+		for (const struct extra_verb *row = extra_verbs; row->resource; row++)
+			if (strcmp(row->resource, resource->name) == 0)
+				certctl_buffer_printf(out, "*certctl %s %s*\n\t%s.\n\n", row->resource, row->verb,
+					row->help);
 	}
 }

@@ -1,5 +1,6 @@
 /* `certctl resources`: what the document has, with the verbs. */
 #include "arguments.h"
+#include "commands.h"
 #include "operate.h"
 #include "values.h"
 
@@ -22,6 +23,9 @@ static json_t *describe(const struct api_resource *resource)
 		json_array_append_new(verbs, json_string(resource->operations[i].verb));
 	if (edit_is_possible(resource))
 		json_array_append_new(verbs, json_string("edit"));
+	for (const struct extra_verb *row = extra_verbs; row->resource; row++)
+		if (strcmp(row->resource, resource->name) == 0)
+			json_array_append_new(verbs, json_string(row->verb));
 	return json_pack("{s:s, s:s?, s:o}", "resource", resource->name, "kind",
 		api_is_declarable(resource) ? resource->kind : NULL, "verbs", verbs);
 }

@@ -7,7 +7,7 @@ import unittest
 
 from cli.shell import (CONFLICT, DENIED, NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, Shell)
 from lib.fleet import ControlPlane, program
-from lib.processes import free_port, run
+from lib.processes import eventually, free_port, run
 from lib.story import Story
 
 DOCUMENTS = """# in an order that cannot be made as it stands
@@ -45,6 +45,7 @@ class Verbs(Story):
         self.keys_are_kept()
         self.servers_have_names()
         self.nothing_happens_in_a_dry_run()
+        self.the_trail_is_verified()
         self.stop_all()
 
     def write(self, name, text, mode=0o600):
@@ -192,6 +193,27 @@ class Verbs(Story):
         run("auth", "check", status=USAGE, **nothing)
         # Another server does not get the key of the context.
         run("auth", "check", status=DENIED, **{**nothing, "CERTCTL_URL": self.control.url, "CERTCTL_CA_FILE": self.control.ca_file})
+
+    def the_trail_is_verified(self):
+        key = os.path.join(self.control.state, "audit.pub")
+        verified = eventually("the trail is sealed", lambda: self.verify_online(key), 60)
+        self.assertGreater(verified["events"], 50)
+        path = self.write("trail.jsonl", self.shell.run("audit", "export", "--format=jsonl", "--proof"))
+        nobody = {"CERTCTL_URL": None, "CERTCTL_TOKEN_FILE": None}
+        self.assertIn("verified\ttrue\n", self.shell.run("audit", "verify", f"--offline={path}", f"--pubkey={key}", **nobody))
+        with open(path, encoding="utf-8") as file:
+            changed = self.write("changed.jsonl", file.read().replace("t-web", "t-wet", 1))
+        self.shell.run("audit", "verify", f"--offline={changed}", f"--pubkey={key}", status=REFUSED)
+        self.assertRegex(self.shell.said, r"TAMPERED: line \d+: ")
+        other = os.path.join(self.folder, "other.pub")
+        run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", other + ".key"])
+        run(["openssl", "pkey", "-in", other + ".key", "-pubout", "-out", other])
+        self.shell.run("audit", "verify", f"--pubkey={other}", status=REFUSED)
+        self.shell.run("audit", "verify", status=USAGE)
+
+    def verify_online(self, key):
+        verified = self.shell.json("audit", "verify", f"--pubkey={key}")
+        return verified if verified["events"] > 50 else None
 
     def nothing_happens_in_a_dry_run(self):
         shown = self.shell.run("teams", "create", "--id=t-dry", "--name=Dry", "--dry-run")
