@@ -1,6 +1,7 @@
 /**
- * certctl-agent: its settings and its parts.  Three threads, each with a connection of its own: the poll for work, which makes
- * requests; deployments (deployments.h), which may take minutes; the heartbeat, which waits for neither.
+ * certctl-agent: its settings and its parts.  Four threads: the poll for work, which makes requests and has the only connection
+ * that lasts; deployments (deployments.h), which may take minutes; the heartbeat and the looks at what is served, which wait for
+ * neither.
  */
 #ifndef CERTCTL_AGENT_H
 #define CERTCTL_AGENT_H
@@ -15,7 +16,7 @@
 struct certctl_agent_settings {
 	const char *server, *ca_file, *token_file;
 	const char *dir, *socket, *name;
-	int64_t heartbeat_s;
+	int64_t heartbeat_s, look_s;
 	int log_level, log_format;
 };
 extern const struct certctl_field certctl_agent_fields[];
@@ -23,8 +24,9 @@ extern const struct certctl_field certctl_agent_fields[];
 struct certctl_agent {
 	const struct certctl_agent_settings *settings;
 	struct certctl_stop stop;
-	atomic_uint generation; /* of the identity: rises when a new certificate is in place */
-	atomic_bool is_retired; /* the control plane said so: nothing is left to do */
+	atomic_uint generation;      /* of the identity: rises when a new certificate is in place */
+	atomic_llong contact_unix_s; /* when the control plane answered last; 0: not yet */
+	atomic_bool is_retired;      /* the control plane said so: nothing is left to do */
 };
 
 /** Name, operating system and architecture of this host, as the control plane shows them. */
@@ -63,6 +65,22 @@ bool certctl_session_note_retirement(struct certctl_agent *agent, const struct c
 
 void certctl_agent_work(struct certctl_agent *agent);
 void certctl_agent_heartbeat(struct certctl_agent *agent);
+/** Look at what servers serve, and tell it; tell which keys are no more. */
+void certctl_agent_watch(struct certctl_agent *agent);
+
+/* --- For people: each prints to standard output, as JSON or as text ---------------------------------------------------------- */
+
+/** How this agent is.  Needs no control plane.  `ret_is_well`: it is enrolled, and its worker answers. */
+int certctl_agent_status(const struct certctl_agent_settings *settings, bool is_json, bool *ret_is_well,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** What would be deployed, and when each certificate is renewed.  Changes nothing, here or there. */
+int certctl_agent_dry_run(struct certctl_agent *agent, bool is_json, struct certctl_error *err) CERTCTL_CHECKED;
+
+/* --- The last contact (contact.c), remembered for status ------------------------------------------------------------------------ */
+
+int certctl_contact_write(const char *dir, int64_t at_unix_s, struct certctl_error *err) CERTCTL_CHECKED;
+/** 0: not known. */
+int64_t certctl_contact_read(const char *dir);
 
 /* --- Jobs (jobs.c): what is done about them, apart from when ------------------------------------------------------------ */
 

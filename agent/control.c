@@ -3,6 +3,7 @@
 
 #include <certctl/http.h>
 #include <certctl/name.h>
+#include <certctl/time.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,6 +108,8 @@ static int exchange(struct certctl_control *control, const struct exchange *what
 	};
 	int rc = certctl_http_send(control->client, mem, &request, &response, err);
 
+	if (rc == 0 && response.status < 500 && control->options.contact_unix_s)
+		atomic_store(control->options.contact_unix_s, certctl_clock_now_s(certctl_clock_system()));
 	if (rc == 0) {
 		rc = certctl_http_check(&response, "control plane", err);
 		if (rc < 0)
@@ -219,4 +222,35 @@ int certctl_control_status(struct certctl_control *control, const char *job_id, 
 
 	snprintf(rest, sizeof(rest), "jobs/%s/status", job_id);
 	return own_exchange(control, "POST", rest, json_incref((json_t *)body), 0, NULL, err);
+}
+
+/* --- Beside the work ------------------------------------------------------------------------------------------------- */
+
+int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *after, json_t **ret_rows,
+	const char **ret_after, struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
+	char *rest = talloc_asprintf(mem, "plan%s%s", after ? "?after=" : "", after ? after : "");
+	int rc = rest ? own_exchange(control, "GET", rest, NULL, 0, &reply, err)
+		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "control plane");
+
+	if (rc < 0)
+		return rc;
+	json_t *rows = json_object_get(reply, "data");
+	const char *next = certctl_json_text_or(reply, "next", "");
+
+	*ret_rows = json_is_array(rows) ? json_incref(rows) : json_array();
+	*ret_after = certctl_id_is_valid(next) ? talloc_strdup(mem, next) : NULL;
+	return 0;
+}
+
+int certctl_control_observe(struct certctl_control *control, json_t *observations, struct certctl_error *err)
+{
+	return own_exchange(control, "POST", "observations", json_pack("{s:O}", "observations", observations), 0, NULL,
+		err);
+}
+
+int certctl_control_destroyed(struct certctl_control *control, json_t *keys, struct certctl_error *err)
+{
+	return own_exchange(control, "POST", "destroyed-keys", json_pack("{s:O}", "keys", keys), 0, NULL, err);
 }

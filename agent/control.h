@@ -6,12 +6,14 @@
 
 #include <certctl/json.h>
 #include <certctl/secret.h>
+#include <stdatomic.h>
 
 struct certctl_control_options {
 	const char *server;              /* "https://HOST:8444" */
 	const char *ca_file;             /* PEM; who signed the server's certificate */
 	const char *identity_file;       /* key and client certificate; NULL: for enrolment only */
 	const char *agent_id;            /* NULL: for enrolment only */
+	atomic_llong *contact_unix_s;    /* set to the time of every answer; NULL: nobody wants to know */
 	bool (*is_cancelled)(void *arg); /* ends a request that waits; may be NULL */
 	void *arg;
 };
@@ -53,5 +55,16 @@ int certctl_control_csr(struct certctl_control *control, const char *job_id, int
 /** `body`: token, state, report.  CONFLICT: the token is no longer the job's. */
 int certctl_control_status(struct certctl_control *control, const char *job_id, const json_t *body,
 	struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * What this agent is to keep; nothing is claimed.  A page: `after` is NULL, then what *ret_after was until that is NULL.
+ * @param ret_rows  the caller's to json_decref; *ret_after is on `mem`
+ */
+int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *after, json_t **ret_rows,
+	const char **ret_after, struct certctl_error *err) CERTCTL_CHECKED;
+/** [{"binding_id", "served_fingerprint"}], borrowed. */
+int certctl_control_observe(struct certctl_control *control, json_t *observations,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** [{"certificate_id", "public_key_sha256", "destroyed_at"}], borrowed. */
+int certctl_control_destroyed(struct certctl_control *control, json_t *keys, struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

@@ -137,6 +137,7 @@ static void *run(void *arg)
 		is_behind = make_round(deployments, &err) < 0;
 		if (!is_behind) {
 			certctl_backoff_reset(&backoff);
+			certctl_session_close(&deployments->session); /* idle agents have one connection */
 			continue;
 		}
 		int64_t wait_ms = certctl_backoff_next_ms(&backoff, err.retry_after_s);

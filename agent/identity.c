@@ -1,10 +1,11 @@
 /* The agent's own key and client certificate.  Knows nothing of how they are asked for. */
 #include "identity.h"
 
+#include "agent/shared/quarantine.h"
+
 #include <certctl/files.h>
 #include <certctl/log.h>
 #include <certctl/x509.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ int certctl_identity_load(TALLOC_CTX *mem, const char *dir, struct certctl_ident
 		rc = read_identity(identity, dir_fd, dir, identity, err);
 	if (rc == CERTCTL_E_INVALID) {
 		certctl_log_error(CERTCTL_LOG_ERROR, "identity.quarantined", err, "dir", dir, NULL);
-		if (renameat(dir_fd, IDENTITY, dir_fd, IDENTITY ".corrupt") == 0)
+		if (certctl_quarantine_put(dir_fd, IDENTITY, NULL) == 0)
 			rc = certctl_fail(err, CERTCTL_E_NOT_FOUND, "%s/" IDENTITY ": was damaged and is put aside",
 				dir);
 	}

@@ -31,7 +31,8 @@ static json_t *pick(const json_t *from, const char *const *names)
 
 static json_t *pick_certificate(const json_t *job)
 {
-	static const char *const names[] = { "id", "common_name", "key_type", "must_staple", "names", NULL };
+	static const char *const names[] = { "id", "common_name", "key_type", "must_staple", "reuse_key", "names",
+		NULL };
 
 	return pick(json_object_get(job, "certificate"), names);
 }

@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <certctl/log.h>
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +25,21 @@ const char *argp_program_version = "certctl-agent " CERTCTL_VERSION;
 struct arguments {
 	const char *config;
 	json_t *settings; /* what the command line says, by the names of the settings */
-	bool is_enrolment, is_check, is_sample;
-	bool is_retired; /* what came of it */
+	enum { COMMAND_RUN, COMMAND_ENROLL, COMMAND_STATUS, COMMAND_COUNT } command;
+	bool is_check, is_sample, is_dry_run, is_json;
+	bool is_retired, is_unwell; /* what came of it */
 };
+static const char *const command_names[] = { "run", "enroll", "status" };
 
-enum { OPTION_CHECK = 1000, OPTION_SAMPLE, OPTION_SETTING };
+enum { OPTION_CHECK = 1000, OPTION_SAMPLE, OPTION_DRY_RUN, OPTION_JSON, OPTION_SETTING };
 /* Settings of the command line: option key and name of the setting. */
 static const char *const setting_names[] = { "server", "ca_file", "token_file", "dir", "socket", "name" };
 static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "Settings (default " DEFAULT_CONFIG ")", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0, "Read the settings, say what is wrong with them, and exit", 0 },
 	{ "sample-config", OPTION_SAMPLE, NULL, 0, "Print every setting with its meaning and default, and exit", 0 },
+	{ "dry-run", OPTION_DRY_RUN, NULL, 0, "Say what would be deployed and renewed, change nothing, and exit", 0 },
+	{ "json", OPTION_JSON, NULL, 0, "Print status and dry run as JSON", 0 },
 	{ "server", OPTION_SETTING, "URL", 0, "The control plane's address for agents", 1 },
 	{ "ca-file", OPTION_SETTING + 1, "FILE", 0, "Certificates the control plane's own must lead to", 1 },
 	{ "token-file", OPTION_SETTING + 2, "FILE", 0, "The enrolment token", 1 },
@@ -64,19 +69,29 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		arguments->is_sample = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num > 0 || (strcmp(value, "run") != 0 && strcmp(value, "enroll") != 0))
-			argp_error(state, "'%s' is no command", value);
-		arguments->is_enrolment = strcmp(value, "enroll") == 0;
+		for (unsigned i = 0; state->arg_num == 0 && i < COMMAND_COUNT; i++)
+			if (strcmp(value, command_names[i]) == 0) {
+				arguments->command = i;
+				return 0;
+			}
+		argp_error(state, "'%s' is no command", value);
+		return 0;
+	case OPTION_DRY_RUN:
+		arguments->is_dry_run = true;
+		return 0;
+	case OPTION_JSON:
+		arguments->is_json = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp parser = { options, parse_option, "[run]\nenroll",
+static const struct argp parser = { options, parse_option, "[run]\nenroll\nstatus",
 	"Keeps this host's certificates as the control plane wants them.\v"
 	"\"enroll\" trades a token for this agent's identity and ends.  \"run\", the default, enrols when that has not been done "
-	"and a token file is set, and then works until it is stopped.",
+	"and a token file is set, and then works until it is stopped.  \"status\" tells how this agent is; it ends with 0 when it is "
+	"enrolled and its worker answers.",
 	NULL, NULL, NULL };
 
 /* --- Signals ------------------------------------------------------------------------------------------------------- */
@@ -133,30 +148,55 @@ static void *run_heartbeat(void *arg)
 	return NULL;
 }
 
+static void *run_watch(void *arg)
+{
+	certctl_agent_watch(arg);
+	return NULL;
+}
+
+/* The threads beside the work. */
+static int run_all(struct certctl_agent *agent, struct certctl_error *err)
+{
+	pthread_t heartbeat, watch;
+	int rc = pthread_create(&heartbeat, NULL, run_heartbeat, agent);
+
+	if (rc != 0)
+		return certctl_fail_errno(err, rc, "thread");
+	rc = pthread_create(&watch, NULL, run_watch, agent);
+	if (rc == 0) {
+		certctl_agent_work(agent);
+		pthread_join(watch, NULL);
+	}
+	certctl_stop_want(&agent->stop);
+	pthread_join(heartbeat, NULL);
+	return rc == 0 ? 0 : certctl_fail_errno(err, rc, "thread");
+}
+
 static int run(struct certctl_agent *agent, struct certctl_error *err)
 {
-	pthread_t heartbeat;
 	/* Up, though it may have to wait for the control plane to be enrolled. */
 	sd_notify(0, "READY=1");
 	int rc = enrol_first(agent, err);
 
 	if (rc < 0)
 		return certctl_stop_is_wanted(&agent->stop) ? 0 : rc;
-	rc = pthread_create(&heartbeat, NULL, run_heartbeat, agent);
-	if (rc != 0)
-		return certctl_fail_errno(err, rc, "thread");
 	certctl_log(CERTCTL_LOG_NOTICE, "agent.ready", "server", agent->settings->server, "version", CERTCTL_VERSION,
 		NULL);
-	certctl_agent_work(agent);
-	pthread_join(heartbeat, NULL);
+	rc = run_all(agent, err);
 	certctl_log(CERTCTL_LOG_NOTICE, "agent.stopped", NULL);
-	if (!atomic_load(&agent->is_retired))
-		return 0;
+	if (rc < 0 || !atomic_load(&agent->is_retired))
+		return rc;
 	certctl_fail(err, CERTCTL_E_DENIED, "%s: this agent was retired", agent->settings->server);
 	return certctl_hint(err,
-		"Keys and certificates on this host stay as they are.  To bring it back, remove %s and enrol "
-		"with a new token.",
+		"Keys and certificates on this host stay as they are.  To bring it back, remove %s and enrol with a new token.",
 		agent->settings->dir);
+}
+
+static int run_command(const struct arguments *arguments, struct certctl_agent *agent, struct certctl_error *err)
+{
+	if (arguments->is_dry_run)
+		return certctl_agent_dry_run(agent, arguments->is_json, err);
+	return arguments->command == COMMAND_ENROLL ? certctl_agent_enrol(agent, err) : run(agent, err);
 }
 
 static int run_until_signal(struct arguments *arguments, const struct certctl_agent_settings *settings,
@@ -170,11 +210,47 @@ static int run_until_signal(struct arguments *arguments, const struct certctl_ag
 
 	if (rc != 0)
 		return certctl_fail_errno(err, rc, "thread");
-	rc = arguments->is_enrolment ? certctl_agent_enrol(&agent, err) : run(&agent, err);
+	rc = run_command(arguments, &agent, err);
 	kill(getpid(), SIGTERM); /* blocked everywhere: it can only end the wait of that thread */
 	pthread_join(signals, NULL);
 	certctl_stop_done(&agent.stop);
 	arguments->is_retired = atomic_load(&agent.is_retired);
+	return rc;
+}
+
+/* Who asks as root asks as the agent: the worker serves nobody else, and nothing gets another owner. */
+static int become_agent(const struct certctl_agent_settings *settings, struct certctl_error *err)
+{
+	struct stat status;
+
+	if (geteuid() != 0 || stat(settings->dir, &status) < 0 || status.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
+		setresuid(status.st_uid, status.st_uid, status.st_uid) < 0)
+		return certctl_fail_errno(err, errno, "user %u", status.st_uid);
+	return 0;
+}
+
+static void set_up_log(const struct arguments *arguments, const struct certctl_agent_settings *settings)
+{
+	bool is_for_people = arguments->command == COMMAND_STATUS || arguments->is_dry_run;
+
+	certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings->log_format,
+		.level = is_for_people ? CERTCTL_LOG_ERROR : (enum certctl_log_level)settings->log_level,
+		.fd = STDERR_FILENO,
+		.program = "certctl-agent" });
+}
+
+static int show_status(TALLOC_CTX *mem, struct arguments *arguments, struct certctl_agent_settings *settings,
+	struct certctl_error *err)
+{
+	bool is_well = false;
+
+	/* Not knowing its server is a state of an agent, too. */
+	(void)!certctl_agent_recall(mem, settings, NULL);
+	int rc = certctl_agent_status(settings, arguments->is_json, &is_well, err);
+
+	arguments->is_unwell = !is_well;
 	return rc;
 }
 
@@ -189,11 +265,12 @@ static int start(TALLOC_CTX *mem, struct arguments *arguments, struct certctl_er
 
 	if (rc < 0 || arguments->is_check)
 		return rc;
-	certctl_log_setup(&(struct certctl_log_options){ .format = (enum certctl_log_format)settings.log_format,
-		.level = (enum certctl_log_level)settings.log_level,
-		.fd = STDERR_FILENO,
-		.program = "certctl-agent" });
-	if (!arguments->is_enrolment)
+	set_up_log(arguments, &settings);
+	if (arguments->command == COMMAND_STATUS || arguments->is_dry_run)
+		rc = become_agent(&settings, err);
+	if (rc == 0 && arguments->command == COMMAND_STATUS)
+		return show_status(mem, arguments, &settings, err);
+	if (rc == 0 && arguments->command != COMMAND_ENROLL)
 		rc = certctl_agent_recall(mem, &settings, err);
 	return rc < 0 ? rc : run_until_signal(arguments, &settings, err);
 }
@@ -221,5 +298,5 @@ int main(int argc, char **argv)
 	talloc_free(mem);
 	if (arguments.is_retired)
 		return EXIT_RETIRED;
-	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rc < 0 || arguments.is_unwell ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -26,6 +26,7 @@ int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session 
 				.ca_file = agent->settings->ca_file,
 				.identity_file = session->identity->file,
 				.agent_id = session->identity->agent_id,
+				.contact_unix_s = &agent->contact_unix_s,
 				.is_cancelled = certctl_stop_is_wanted,
 				.arg = &agent->stop },
 			&session->control, err);

@@ -17,7 +17,10 @@ const struct certctl_field certctl_agent_fields[] = {
 	CERTCTL_OPTION(T, name, CERTCTL_REFERENCE, .refers_to = "agent",
 		.help = "What to call this agent; default: the host's name."),
 	CERTCTL_OPTION(T, heartbeat_s, CERTCTL_INTEGER, .fallback = "30", .min = 1, .max = 3600,
-		.help = "Seconds between two heartbeats."),
+		.help = "Seconds between looks at the worker; what is new is told at once, and a sign of life is sent when nothing "
+			"else was for three times as long."),
+	CERTCTL_OPTION(T, look_s, CERTCTL_INTEGER, .fallback = "300", .min = 1, .max = 86400,
+		.help = "Seconds between looks at what the servers of this host serve."),
 	CERTCTL_OPTION(T, log_level, CERTCTL_ENUM, .fallback = "info", .choices = certctl_settings_log_levels,
 		.help = "What is logged: this level and above."),
 	CERTCTL_OPTION(T, log_format, CERTCTL_ENUM, .fallback = "logfmt", .choices = certctl_settings_log_formats,

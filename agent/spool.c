@@ -2,11 +2,12 @@
 #include "spool.h"
 
 #include "agent/shared/listing.h"
+#include "agent/shared/quarantine.h"
 
 #include <certctl/files.h>
 #include <certctl/log.h>
 #include <certctl/name.h>
-#include <errno.h>
+#include <certctl/time.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,8 @@ int certctl_spool_open(TALLOC_CTX *mem, const char *dir, struct certctl_spool **
 	talloc_set_destructor(spool, close_spool);
 	int rc = certctl_dir_make(dir, 0700, &spool->dir_fd, err);
 
+	if (rc == 0)
+		rc = certctl_quarantine_tidy(spool->dir_fd, certctl_clock_now_s(certctl_clock_system()), err);
 	if (rc < 0) {
 		talloc_free(spool);
 		return rc;
@@ -73,13 +76,8 @@ int certctl_spool_add(struct certctl_spool *spool, const char *job_id, const jso
 /* A report that cannot be read tells nothing: the job comes again, and its deployment is found unchanged. */
 static int quarantine(struct certctl_spool *spool, const char *name, struct certctl_error *err)
 {
-	char aside[NAME_SIZE + 16];
-
 	certctl_log_error(CERTCTL_LOG_WARNING, "report.quarantined", err, "file", name, NULL);
-	snprintf(aside, sizeof(aside), "%s.corrupt", name);
-	if (renameat(spool->dir_fd, name, spool->dir_fd, aside) < 0)
-		return certctl_fail_errno(err, errno, "spool: %s", name);
-	return 0;
+	return certctl_quarantine_put(spool->dir_fd, name, err);
 }
 
 static int send_file(struct certctl_spool *spool, TALLOC_CTX *mem, const char *name,

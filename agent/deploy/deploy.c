@@ -50,7 +50,7 @@ static int served_by_plugin(const struct certctl_deploy_task *task, TALLOC_CTX *
 	return certctl_target_served(task->target, task->bundle, task->item, NULL, mem, ret_fingerprint, err);
 }
 
-static int plan_one(TALLOC_CTX *mem, const struct certctl_deployment *deployment, struct certctl_deploy_task **ret,
+int deploy_plan_one(TALLOC_CTX *mem, const struct certctl_deployment *deployment, struct certctl_deploy_task **ret,
 	struct certctl_error *err)
 {
 	struct certctl_deploy_task *task = talloc_zero(mem, struct certctl_deploy_task);
@@ -98,7 +98,7 @@ int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem,
 	if (!tasks)
 		rc = certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = plan_one(work, deployments[i], &tasks[i], err);
+		rc = deploy_plan_one(work, deployments[i], &tasks[i], err);
 	if (rc == 0)
 		rc = certctl_deploy_tasks(deployer, mem, (const struct certctl_deploy_task *const *)tasks, ret_reports,
 			err);

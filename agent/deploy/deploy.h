@@ -79,6 +79,39 @@ int certctl_deploy(struct certctl_deployer *deployer, TALLOC_CTX *mem,
 	const struct certctl_deployment *const *deployments, struct certctl_deploy_report **ret_reports,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** What a deployment would do, and what is served now. */
+struct certctl_deploy_look {
+	enum {
+		CERTCTL_LOOK_IN_PLACE = 1, /* nothing: it is there and served */
+		CERTCTL_LOOK_WOULD_DEPLOY,
+		CERTCTL_LOOK_WOULD_REFUSE, /* `error` says why */
+	} outcome;
+	const char *
+		served_fingerprint; /* what the first probe saw, or one that saw another certificate; NULL: nothing answered */
+	bool has_probe;             /* there was something to ask */
+	const char *const *would; /* sentences, NULL-terminated */
+	struct certctl_error error;
+};
+/**
+ * Look without touching anything: no lock is taken, nothing is written, no command is run.  Any thread, also during a deployment,
+ * of which it may see any moment.
+ * @param ret_looks  one a deployment, in their order, on `mem`
+ */
+int certctl_deploy_look(struct certctl_deployer *deployer, TALLOC_CTX *mem,
+	const struct certctl_deployment *const *deployments, struct certctl_deploy_look **ret_looks,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** A binding in service, as its record says. */
+struct certctl_deploy_bound {
+	const char *binding, *deployment, *fingerprint; /* deployment: the job that put it there */
+	int64_t sequence, generation;
+	size_t old_count; /* generations that are kept for a roll-back */
+	int64_t old_until_unix_s;
+};
+/** At most `max`, by name, on `mem`. */
+int certctl_deploy_list(struct certctl_deployer *deployer, TALLOC_CTX *mem, size_t max,
+	struct certctl_deploy_bound **ret, size_t *ret_count, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** Finish or undo what a crash left; run before the first deployment.  `each` is told what was done about which job. */
 int certctl_deploy_recover(struct certctl_deployer *deployer,
 	void (*each)(void *arg, const char *deployment_id, const struct certctl_deploy_report *report), void *arg,

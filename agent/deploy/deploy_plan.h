@@ -32,6 +32,10 @@ struct certctl_deploy_task {
 	const json_t *item;
 };
 
+/** Ask the plugin of one deployment for its plan; a refusal of the plugin is in the task.  On `mem`. */
+int deploy_plan_one(TALLOC_CTX *mem, const struct certctl_deployment *deployment, struct certctl_deploy_task **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 /** As certctl_deploy(). */
 int certctl_deploy_tasks(struct certctl_deployer *deployer, TALLOC_CTX *mem,
 	const struct certctl_deploy_task *const *tasks, struct certctl_deploy_report **ret_reports,

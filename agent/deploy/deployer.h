@@ -47,6 +47,7 @@ struct transaction {
 	struct certctl_secret *contents; /* one a file of the entry; NULL when recovered */
 	int store_fd;                    /* -1: not open */
 	const char *served_before; /* what the plugin's own look said when we began; NULL: nothing, or it has none */
+	bool is_look;              /* nothing is written, whatever is found */
 	bool was_activated;        /* an activation was begun, so the server may use the new pair */
 };
 

@@ -3,6 +3,8 @@
 
 #include "store.h"
 
+#include "agent/shared/quarantine.h"
+
 #include <certctl/files.h>
 #include <certctl/log.h>
 #include <certctl/time.h>
@@ -99,6 +101,8 @@ int certctl_deploy_expire(struct certctl_deployer *deployer, int64_t *ret_next_u
 		talloc_free(binding);
 	}
 	closedir(directory);
+	if (rc == 0)
+		rc = certctl_quarantine_tidy_all(deployer->quarantine_fd, certctl_clock_now_s(deployer->clock), err);
 	if (rc == 0)
 		*ret_next_unix_s = earliest_s;
 	return rc;

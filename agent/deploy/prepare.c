@@ -280,7 +280,7 @@ static int check_sequence(const struct transaction *transaction, const struct de
 static int remember_sequence(const struct transaction *transaction, struct deploy_binding *record,
 	struct certctl_error *err)
 {
-	if (record->sequence == transaction->entry.sequence)
+	if (record->sequence == transaction->entry.sequence || transaction->is_look)
 		return 0;
 	record->sequence = transaction->entry.sequence;
 	record->deployment = transaction->entry.id;

@@ -5,9 +5,9 @@
 #include "keyfiles.h"
 
 #include "agent/shared/listing.h"
+#include "agent/shared/quarantine.h"
 
 #include <certctl/log.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,12 +42,11 @@ int certctl_keyfile_hash(const struct certctl_key *key, char ret_hex[65], struct
 /* Local state is disposable: what cannot be read is put aside, and the store goes on as if it were not there. */
 static int quarantine(int dir_fd, const char *name, struct certctl_error *err)
 {
-	char aside[KEYFILE_NAME_SIZE + 16];
-
 	certctl_log_error(CERTCTL_LOG_ERROR, "key.quarantined", err, "file", name, NULL);
-	snprintf(aside, sizeof(aside), ".%s.corrupt", name);
-	if (renameat(dir_fd, name, dir_fd, aside) < 0)
-		return certctl_fail_errno(err, errno, "key file %s", name);
+	int rc = certctl_quarantine_put(dir_fd, name, err);
+
+	if (rc < 0)
+		return rc;
 	return certctl_fail(err, CERTCTL_E_NOT_FOUND, "key file %s: was damaged and is put aside", name);
 }
 

@@ -173,6 +173,22 @@ static int check_room(TALLOC_CTX *mem, const struct certctl_keystore *store, str
 	return rc;
 }
 
+/* A new key, or a copy of the one in use where the profile says so. */
+static int take_key(struct certctl_keystore *store, TALLOC_CTX *mem, const struct certctl_key_order *order,
+	struct certctl_key **ret, bool *ret_is_new, struct certctl_error *err)
+{
+	char name[KEYFILE_NAME_SIZE], hash[65];
+	int rc = CERTCTL_E_NOT_FOUND;
+
+	snprintf(name, sizeof(name), "%s.key", order->certificate_id);
+	if (order->reuse_key)
+		rc = certctl_keyfile_read(mem, store->dir_fd, name, ret, hash, err);
+	*ret_is_new = rc != 0 || certctl_key_type_of(*ret) != order->key_type;
+	if (rc < 0 && rc != CERTCTL_E_NOT_FOUND)
+		return rc;
+	return *ret_is_new ? certctl_key_generate(mem, order->key_type, ret, err) : 0;
+}
+
 static int stage_request(struct certctl_keystore *store, TALLOC_CTX *mem, const struct certctl_key_order *order,
 	struct certctl_key_staged *ret, struct certctl_error *err)
 {
@@ -189,14 +205,13 @@ static int stage_request(struct certctl_keystore *store, TALLOC_CTX *mem, const 
 		return rc;
 	rc = check_room(mem, store, err);
 	if (rc == 0)
-		rc = certctl_key_generate(mem, order->key_type, &key, err);
+		rc = take_key(store, mem, order, &key, &ret->is_new, err);
 	if (rc == 0)
 		rc = certctl_keyfile_hash(key, ret->public_key_sha256, err);
 	if (rc == 0)
 		rc = certctl_keyfile_write(store->staged_fd, key_name, key, true, err);
 	if (rc == 0)
 		rc = make_request(mem, store, order, csr_name, key, &ret->csr_pem, err);
-	ret->is_new = true;
 	return rc;
 }
 

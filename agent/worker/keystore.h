@@ -22,7 +22,7 @@ struct certctl_keystore_options {
 	int64_t rollback_hours;            /* how long a replaced key stays; 0: not at all */
 	int64_t staged_hours;              /* how long a key waits for its certificate */
 	const struct certctl_clock *clock; /* NULL: the system's */
-	/** Told of every key that is unlinked; NULL: nobody. */
+	/** Told of every key that is about to be unlinked, perhaps more than once; NULL: nobody. */
 	void (*destroyed)(void *arg, const char *certificate_id, const char *public_key_sha256);
 	void *arg;
 };
@@ -34,12 +34,13 @@ int certctl_keystore_open(TALLOC_CTX *mem, const struct certctl_keystore_options
 struct certctl_key_order {
 	const char *certificate_id, *job_id;
 	enum certctl_key_type key_type;
+	bool reuse_key; /* the one in use, when there is one of that type */
 	struct certctl_csr_request request;
 };
 struct certctl_key_staged {
 	char *csr_pem;
 	char public_key_sha256[65];
-	bool is_new; /* the key was made by this call */
+	bool is_new; /* the key was made by this call; false too for one that is used again */
 };
 /**
  * The request for a job, and its key staged.  The same job gets the same key and the same request, whatever was lost in between;
@@ -58,6 +59,17 @@ int certctl_keystore_find(struct certctl_keystore *store, TALLOC_CTX *mem, const
  */
 int certctl_keystore_activate(struct certctl_keystore *store, const char *certificate_id, const char *public_key_sha256,
 	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** The keys of one certificate. */
+struct certctl_key_listed {
+	const char *certificate_id;
+	char public_key_sha256[65]; /* of the one in use; "": none yet */
+	size_t staged_count, previous_count;
+	int64_t previous_until_unix_s; /* when the last of them goes; 0: there is none */
+};
+/** At most `max` certificates, by id, on `mem`; `ret_total`: how many there are. */
+int certctl_keystore_list(struct certctl_keystore *store, TALLOC_CTX *mem, size_t max, struct certctl_key_listed **ret,
+	size_t *ret_count, size_t *ret_total, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Unlink keys whose time is over.  `ret_next_unix_s`: when to come again; 0: nothing waits. */
 int certctl_keystore_expire(struct certctl_keystore *store, int64_t *ret_next_unix_s,

@@ -3,6 +3,7 @@
  * before a crash: the order of the writes is what makes repeating finish it.
  */
 #include "agent/shared/listing.h"
+#include "agent/shared/quarantine.h"
 #include "keyfiles.h"
 
 #include <fcntl.h>
@@ -11,11 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void report_destroyed(const struct certctl_keystore *store, const char *certificate_id,
+/* Told before it happens: a crash in between destroys it after the next start, and tells the same again. */
+static void tell_destroyed(const struct certctl_keystore *store, const char *certificate_id,
 	const char *public_key_sha256)
 {
 	if (store->destroyed)
 		store->destroyed(store->arg, certificate_id, public_key_sha256);
+}
+
+/* A staged or previous copy of the key in use (profiles may say that a key stays): only the copy goes. */
+static bool is_in_use(const struct certctl_keystore *store, TALLOC_CTX *mem, const char *certificate_id,
+	const char *hash)
+{
+	char name[KEYFILE_NAME_SIZE], hash_in_use[65];
+	struct certctl_key *key;
+
+	snprintf(name, sizeof(name), "%s.key", certificate_id);
+	return certctl_keyfile_read(mem, store->dir_fd, name, &key, hash_in_use, NULL) == 0 &&
+	       strcmp(hash_in_use, hash) == 0;
 }
 
 /* --- From staged to in use to previous -------------------------------------------------------------------------------- */
@@ -56,12 +70,11 @@ static int expire_one(struct certctl_keystore *store, TALLOC_CTX *mem, int dir_f
 
 	if (rc == CERTCTL_E_NOT_FOUND) /* damaged, and put aside */
 		return 0;
-	if (rc == 0)
-		rc = dir_fd == store->staged_fd ? drop_staged(store, name, err)
-						: certctl_file_remove(dir_fd, name, err);
-	if (rc == 0)
-		report_destroyed(store, parts->certificate, hash);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (!is_in_use(store, mem, parts->certificate, hash))
+		tell_destroyed(store, parts->certificate, hash);
+	return dir_fd == store->staged_fd ? drop_staged(store, name, err) : certctl_file_remove(dir_fd, name, err);
 }
 
 static int64_t changed_ns(int dir_fd, const char *name)
@@ -123,11 +136,9 @@ static int replace_key(struct certctl_keystore *store, TALLOC_CTX *mem, const ch
 		rc = 0;
 	else if (rc == 0 && store->rollback_hours > 0)
 		rc = keep_previous(store, certificate_id, current, hash, err);
-	if (rc == 0)
-		rc = certctl_keyfile_write(store->dir_fd, name, key, false, err);
 	if (rc == 0 && has_current && store->rollback_hours == 0)
-		report_destroyed(store, certificate_id, hash);
-	return rc;
+		tell_destroyed(store, certificate_id, hash);
+	return rc == 0 ? certctl_keyfile_write(store->dir_fd, name, key, false, err) : rc;
 }
 
 int certctl_keystore_activate(struct certctl_keystore *store, const char *certificate_id, const char *public_key_sha256,
@@ -183,6 +194,16 @@ static int expire_folder(struct certctl_keystore *store, TALLOC_CTX *mem, int di
 	return rc;
 }
 
+static int tidy_quarantines(const struct certctl_keystore *store, struct certctl_error *err)
+{
+	const int folders[] = { store->dir_fd, store->staged_fd, store->previous_fd };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < CERTCTL_COUNT(folders); i++)
+		rc = certctl_quarantine_tidy(folders[i], certctl_clock_now_s(store->clock), err);
+	return rc;
+}
+
 int certctl_keystore_expire(struct certctl_keystore *store, int64_t *ret_next_unix_s, struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
@@ -193,6 +214,7 @@ int certctl_keystore_expire(struct certctl_keystore *store, int64_t *ret_next_un
 
 	if (rc == 0)
 		rc = expire_folder(store, mem, store->staged_fd, &next, err);
+	rc = rc < 0 ? rc : tidy_quarantines(store, err);
 	pthread_mutex_unlock(&store->lock);
 	talloc_free(mem);
 	if (rc == 0)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DESTROYED_MAX 200
+
 static json_t *plugin_json(const struct certctl_description *plugin)
 {
 	char abi[24];
@@ -61,17 +63,30 @@ static int csr(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *arg
 	return *ret ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "request");
 }
 
-static int status(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+/* Told until the agent says that the control plane knows. */
+static int destroyed(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err)
 {
 	(void)mem, (void)argument;
-	bool is_deploying = pthread_mutex_trylock(&worker->deploying) != 0;
+	json_t *keys = NULL;
+	int rc = certctl_destroyed_list(worker->destroyed, DESTROYED_MAX, &keys, err);
 
-	if (!is_deploying)
-		pthread_mutex_unlock(&worker->deploying);
-	*ret = json_pack("{s:s, s:i, s:b, s:s}", "version", CERTCTL_VERSION, "protocol", CERTCTL_LINK_PROTOCOL,
-		"is_deploying", is_deploying, "key_dir", worker->settings->key_dir);
-	return *ret ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "status");
+	if (rc < 0)
+		return rc;
+	*ret = json_pack("{s:o}", "keys", keys);
+	return *ret ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "keys");
+}
+
+static int told(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+	struct certctl_error *err)
+{
+	(void)mem;
+	int rc = certctl_destroyed_forget(worker->destroyed, json_object_get(argument, "keys"), err);
+
+	if (rc < 0)
+		return rc;
+	*ret = json_object();
+	return 0;
 }
 
 static const struct operation {
@@ -82,7 +97,10 @@ static const struct operation {
 	{ "csr", csr },
 	{ "deploy", certctl_worker_deploy },
 	{ "describe", describe },
-	{ "status", status },
+	{ "destroyed", destroyed },
+	{ "look", certctl_worker_look },
+	{ "status", certctl_worker_status },
+	{ "told", told },
 };
 
 int certctl_worker_handle(struct certctl_worker *worker, TALLOC_CTX *mem, const char *operation, const json_t *argument,

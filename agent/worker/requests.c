@@ -37,7 +37,7 @@ static const struct certctl_field name_fields[] = {
 struct certificate_part {
 	const char *id, *common_name;
 	int key_type;
-	bool must_staple;
+	bool must_staple, reuse_key;
 	struct certctl_list names;
 };
 static const struct certctl_field certificate_fields[] = {
@@ -45,6 +45,7 @@ static const struct certctl_field certificate_fields[] = {
 	CERTCTL_OPTION(struct certificate_part, common_name, CERTCTL_TEXT, .max = 64),
 	CERTCTL_OPTION(struct certificate_part, key_type, CERTCTL_ENUM, .required = true, .choices = key_types),
 	CERTCTL_OPTION(struct certificate_part, must_staple, CERTCTL_BOOLEAN),
+	CERTCTL_OPTION(struct certificate_part, reuse_key, CERTCTL_BOOLEAN),
 	CERTCTL_OPTION(struct certificate_part, names, CERTCTL_LIST, .required = true, .item_type = CERTCTL_OBJECT,
 		.min = 1, .max = NAMES_MAX, .nested = name_fields, .nested_size = sizeof(struct name_part)),
 	{ 0 },
@@ -194,6 +195,7 @@ int certctl_request_csr(TALLOC_CTX *mem, const json_t *argument, struct certctl_
 		.request = { .common_name = certificate.common_name,
 			.names = names,
 			.must_staple = certificate.must_staple },
+		.reuse_key = certificate.reuse_key,
 	};
 	return 0;
 }

@@ -78,11 +78,17 @@ static int open_plugins(struct certctl_worker *worker, TALLOC_CTX *mem, const ch
 	return rc == 0 ? certctl_plugins_list(worker->pool, log_plugin, NULL, err) : rc;
 }
 
-static void log_destroyed(void *arg, const char *certificate_id, const char *public_key_sha256)
+static void note_destroyed(void *arg, const char *certificate_id, const char *public_key_sha256)
 {
-	(void)arg;
+	struct certctl_worker *worker = arg;
+	struct certctl_error err;
+
 	certctl_log(CERTCTL_LOG_INFO, "key.destroyed", "certificate", certificate_id, "public_key_sha256",
 		public_key_sha256, NULL);
+	/* A full disk must not keep a key alive. */
+	if (certctl_destroyed_add(worker->destroyed, certificate_id, public_key_sha256,
+		    certctl_clock_now_s(certctl_clock_system()), &err) < 0)
+		certctl_log_error(CERTCTL_LOG_ERROR, "key.destroyed_untold", &err, "certificate", certificate_id, NULL);
 }
 
 static void log_recovered(void *arg, const char *deployment_id, const struct certctl_deploy_report *report)
@@ -111,13 +117,17 @@ int certctl_worker_open(struct certctl_worker *worker, TALLOC_CTX *mem, const st
 	struct certctl_keystore_options keys = { .dir = settings->key_dir,
 		.rollback_hours = settings->rollback_hours,
 		.staged_hours = settings->staged_hours,
-		.destroyed = log_destroyed };
+		.destroyed = note_destroyed,
+		.arg = worker };
 
 	*worker = (struct certctl_worker){ .settings = settings };
 	pthread_mutex_init(&worker->deploying, NULL);
 	/* The key store's lock comes first: it keeps a second worker away from everything else. */
 	int rc = certctl_keystore_open(NULL, &keys, &worker->keystore, err);
 
+	if (rc == 0)
+		rc = certctl_destroyed_open(NULL, talloc_asprintf(mem, "%s/destroyed", settings->state_dir),
+			&worker->destroyed, err);
 	if (rc == 0)
 		rc = command_rows(mem, &settings->commands, &worker->commands, err);
 	if (rc == 0)
@@ -130,6 +140,7 @@ void certctl_worker_close(struct certctl_worker *worker)
 	talloc_free(worker->deployer);
 	talloc_free(worker->pool);
 	talloc_free(worker->keystore);
+	talloc_free(worker->destroyed);
 	pthread_mutex_destroy(&worker->deploying);
 }
 

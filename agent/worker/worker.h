@@ -5,6 +5,7 @@
 #define CERTCTL_WORKER_H
 
 #include "agent/deploy/deploy.h"
+#include "destroyed.h"
 #include "keystore.h"
 #include "sdk/host/connector.h"
 
@@ -29,6 +30,7 @@ struct certctl_worker {
 	const char *const *const *commands; /* the rows of settings->commands as words */
 	struct certctl_pool *pool;
 	struct certctl_keystore *keystore;
+	struct certctl_destroyed *destroyed;
 	struct certctl_deployer *deployer;
 	pthread_mutex_t deploying; /* one transaction at a time on a host; guards `deployer` */
 };
@@ -47,6 +49,13 @@ int certctl_worker_handle(struct certctl_worker *worker, TALLOC_CTX *mem, const 
 
 /** The operation "deploy": {"deployments": [...]} -> {"reports": [...]}, in their order. */
 int certctl_worker_deploy(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/** The operation "look": {"deployments": [...]} -> {"looks": [...]}, in their order: what would be done, and what is served. */
+int certctl_worker_look(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** The operation "status"; with "is_short" without lists. */
+int certctl_worker_status(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** A report as it goes to the agent and on to the control plane; NULL when out of memory. */

@@ -102,6 +102,12 @@ class Host:
             "server": self.control_plane.agents_url, "ca_file": ca_file, "token_file": token_file, "dir": self.agent_dir,
             "socket": self.socket, "name": self.name, "heartbeat_s": 2}))
 
+    def change(self, name, **settings):
+        """Other settings than ours in worker.yaml or agent.yaml, before the program starts."""
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            before = json.load(file)
+        self._write(name, json.dumps({**before, **settings}))
+
     def start_worker(self):
         argv = [program("certctl-agent-worker"), "--config", os.path.join(self.folder, "worker.yaml")]
         if self._is_root:

@@ -107,7 +107,7 @@ static void a_damaged_report_is_put_aside(void)
 	ASSERT_OK(certctl_spool_flush(spool, take, NULL, &err), err);
 	ASSERT_TEXT(sent, "job-2=Completed ");
 	CU_ASSERT_EQUAL(count(spool), 0);
-	snprintf(path, sizeof(path), "%s/job-1.json.corrupt", dir);
+	snprintf(path, sizeof(path), "%s/.job-1.json.corrupt", dir);
 	CU_ASSERT_EQUAL(access(path, F_OK), 0);
 }
 

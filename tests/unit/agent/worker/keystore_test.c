@@ -390,6 +390,71 @@ static void a_full_store_makes_no_more_keys_and_finds_those_it_has(void)
 	ASSERT_OK(certctl_keystore_find(store, test_mem(), "mc-web", first.public_key_sha256, &key, &err), err);
 }
 
+static struct certctl_key_staged stage_again(struct certctl_keystore *store, const char *job_id,
+	enum certctl_key_type key_type)
+{
+	struct certctl_key_order order = order_of("mc-web", job_id);
+	struct certctl_key_staged staged = { 0 };
+	struct certctl_error err = { 0 };
+
+	order.reuse_key = true;
+	order.key_type = key_type;
+	ASSERT_OK(certctl_keystore_csr(store, test_mem(), &order, &staged, &err), err);
+	return staged;
+}
+
+static void a_key_that_stays_is_asked_with_again_and_never_told_as_destroyed(void)
+{
+	const char *dir = test_temporary_dir();
+	struct certctl_keystore *store = open_store(dir, 24);
+	struct certctl_error err = { 0 };
+	int64_t next = 0;
+
+	/* Nothing in use yet: a new one. */
+	struct certctl_key_staged first = stage_again(store, "job-1", CERTCTL_ECDSA_P256);
+
+	CU_ASSERT_TRUE(first.is_new);
+	activate(store, first.public_key_sha256);
+	struct certctl_key_staged second = stage_again(store, "job-2", CERTCTL_ECDSA_P256);
+
+	CU_ASSERT_FALSE(second.is_new);
+	ASSERT_TEXT(second.public_key_sha256, first.public_key_sha256);
+	stage_again(store, "job-3", CERTCTL_ECDSA_P256);
+	activate(store, second.public_key_sha256);
+	now_s += 721 * 3600;
+	ASSERT_OK(certctl_keystore_expire(store, &next, &err), err);
+	CU_ASSERT_EQUAL(count_files(dir, "staged"), 0);
+	CU_ASSERT_EQUAL(count_files(dir, "previous"), 0);
+	ASSERT_TEXT(in_use(dir), first.public_key_sha256);
+	ASSERT_TEXT(destroyed, "");
+	/* Another type cannot be the same key. */
+	CU_ASSERT_TRUE(stage_again(store, "job-4", CERTCTL_ECDSA_P384).is_new);
+}
+
+static void the_list_says_what_is_in_use_waits_and_is_kept(void)
+{
+	const char *dir = test_temporary_dir();
+	struct certctl_keystore *store = open_store(dir, 24);
+	struct certctl_key_staged first = stage(store, "job-1");
+	struct certctl_key_listed *rows = NULL;
+	struct certctl_error err = { 0 };
+	size_t count = 0, total = 0;
+
+	activate(store, first.public_key_sha256);
+	struct certctl_key_staged second = stage(store, "job-2");
+
+	activate(store, second.public_key_sha256);
+	stage(store, "job-3");
+	ASSERT_OK(certctl_keystore_list(store, test_mem(), 10, &rows, &count, &total, &err), err);
+	CU_ASSERT_EQUAL(total, 1);
+	CU_ASSERT_EQUAL_FATAL(count, 1);
+	ASSERT_TEXT(rows[0].certificate_id, "mc-web");
+	ASSERT_TEXT(rows[0].public_key_sha256, second.public_key_sha256);
+	CU_ASSERT_EQUAL(rows[0].staged_count, 1);
+	CU_ASSERT_EQUAL(rows[0].previous_count, 1);
+	CU_ASSERT_EQUAL(rows[0].previous_until_unix_s, now_s + 24 * 3600);
+}
+
 static void a_second_process_is_kept_out(void)
 {
 	const char *dir = test_temporary_dir();
@@ -420,6 +485,8 @@ const struct test tests[] = {
 	TEST(a_damaged_staged_key_is_put_aside_and_made_anew),
 	TEST(a_damaged_key_hides_no_other),
 	TEST(a_full_store_makes_no_more_keys_and_finds_those_it_has),
+	TEST(a_key_that_stays_is_asked_with_again_and_never_told_as_destroyed),
+	TEST(the_list_says_what_is_in_use_waits_and_is_kept),
 	TEST(a_second_process_is_kept_out),
 	{ 0 },
 };
