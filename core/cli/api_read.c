@@ -147,6 +147,15 @@ static struct api_resource *find_or_add(struct reading *reading, const char *nam
 	return &resources[reading->count++];
 }
 
+/* The same under two paths, such as /metrics and /api/v1/metrics. */
+static bool is_there_already(const struct api_resource *resource, const struct api_operation *operation)
+{
+	const struct api_operation *other = api_verb(resource, operation->verb);
+
+	return other && other->argument_count == operation->argument_count &&
+	       strcmp(other->method, operation->method) == 0 && strcmp(other->summary, operation->summary) == 0;
+}
+
 /* Two paths may come to one word: "/x/sync" and "/x/{id}/sync".  The second is told apart by what it takes. */
 static const char *free_verb(TALLOC_CTX *mem, const struct api_resource *resource, const char *verb)
 {
@@ -165,6 +174,8 @@ static int add_operation(struct reading *reading, const char *name, const struct
 
 	if (!resource || !resource->kind)
 		return out_of_memory(err);
+	if (is_there_already(resource, operation))
+		return 0;
 	operations = talloc_realloc(reading->api, (struct api_operation *)resource->operations, struct api_operation,
 		(unsigned)resource->count + 1);
 	if (!operations)

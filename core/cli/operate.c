@@ -148,6 +148,9 @@ int operate(struct cli *cli, const struct api_operation *operation, int argc, ch
 	rc = server_ask(cli, cli->mem, &arguments.call, &reply, err);
 	if (rc == 0)
 		rc = print_reply(cli, operation, &reply, err);
+	/* An examination that was carried out, and found something. */
+	if (rc == 0 && json_is_false(json_object_get(reply.json, "ok")))
+		cli->verdict = CLI_REFUSED;
 	if (rc == 0 && cli->options.wants_wait)
 		rc = wait_for_reply(cli, operation, &reply, err);
 	return rc;

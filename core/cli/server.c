@@ -8,8 +8,12 @@
 #include <certctl/json.h>
 #include <ctype.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #define REPLY_MAX ((size_t)1 << 30)
+#define TRIES_MAX 3
+#define RETRY_NS  300000000
 
 struct server {
 	struct context context;
@@ -138,20 +142,52 @@ static void note_exchange(const struct certctl_http_request *request, const stru
 	cli_note("%s %s: %d, request %s", request->method, request->url, response->status, id ? id : "without id");
 }
 
+/* With it a server carries a POST out once, however often it comes. */
+static char *make_key(TALLOC_CTX *mem)
+{
+	unsigned char random[16];
+	char *key = talloc_strdup(mem, "Idempotency-Key: ");
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return NULL;
+	for (size_t i = 0; i < sizeof(random); i++)
+		key = talloc_asprintf_append(key, "%02x", random[i]);
+	return key;
+}
+
 static const char **make_headers(TALLOC_CTX *mem, const struct call *call)
 {
-	const char **headers = talloc_zero_array(mem, const char *, 4);
+	const char **headers = talloc_zero_array(mem, const char *, 5);
 	size_t count = 0;
 
 	if (!headers)
 		return NULL;
-	headers[count++] = "Accept: application/json, */*;q=0.5";
+	headers[count++] = "Accept: application/json, */*";
 	if (call->body)
 		headers[count++] = talloc_asprintf(mem, "Content-Type: %s",
 			call->operation->body_type ? call->operation->body_type : "application/json");
 	if (call->if_match)
 		headers[count++] = talloc_asprintf(mem, "If-Match: %s", call->if_match);
+	if (strcmp(call->operation->method, "POST") == 0)
+		headers[count++] = make_key(mem);
 	return headers;
+}
+
+/* What cannot happen twice is asked again when the connection broke: the server may just be starting. */
+static int send_request(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request,
+	struct certctl_http_response *ret, struct certctl_error *err)
+{
+	bool is_repeatable = strcmp(request->method, "GET") == 0 || strcmp(request->method, "POST") == 0;
+	int rc = CERTCTL_E_UNAVAILABLE;
+
+	for (int tries = 0; tries < TRIES_MAX && rc == CERTCTL_E_UNAVAILABLE; tries++) {
+		if (tries > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = RETRY_NS }, NULL);
+		rc = certctl_http_send(cli->server->client, mem, request, ret, err);
+		if (!is_repeatable)
+			break;
+	}
+	return rc;
 }
 
 static int exchange(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request, struct reply *ret,
@@ -160,7 +196,7 @@ static int exchange(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_
 	struct certctl_http_response response = { 0 };
 	struct certctl_error unread = { 0 };
 	struct reply reply = { 0 };
-	int rc = certctl_http_send(cli->server->client, mem, request, &response, err);
+	int rc = send_request(cli, mem, request, &response, err);
 
 	if (rc == CERTCTL_E_DENIED)
 		certctl_hint(err,

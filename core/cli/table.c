@@ -94,51 +94,79 @@ int table_print(const struct output *output, const char *const *columns, json_t 
 	return rc;
 }
 
-/* What explains itself in words is shown as those words. */
-static const char *explanation_of(json_t *value)
+/* --- One thing --------------------------------------------------------------------------------------------------------- */
+
+/* What explains itself in words is shown as those words: a text, or a list of sentences. */
+static const char *explanation_of(TALLOC_CTX *mem, json_t *value)
 {
 	static const char *const names[] = { "text", "explanation" };
+	json_t *sentences = json_object_get(value, "sentences"), *sentence;
+	char *text = talloc_strdup(mem, "");
+	size_t i;
 
-	for (size_t i = 0; i < CERTCTL_COUNT(names); i++) {
-		const char *text = json_string_value(json_object_get(value, names[i]));
-
-		if (text)
-			return text;
-	}
-	return NULL;
+	for (i = 0; i < CERTCTL_COUNT(names); i++)
+		if (json_is_string(json_object_get(value, names[i])))
+			return json_string_value(json_object_get(value, names[i]));
+	json_array_foreach(sentences, i, sentence) if (json_is_string(sentence)) text =
+		talloc_asprintf_append(text, "%s%s", *text ? "\n" : "", json_string_value(sentence));
+	return text && *text ? text : NULL;
 }
 
-static int print_lines(const struct output *output, json_t *value, TALLOC_CTX *mem)
+static bool is_table(json_t *value)
+{
+	return json_is_object(json_array_get(value, 0));
+}
+
+static void print_line(const struct output *output, TALLOC_CTX *mem, const char *name, json_t *member, int width)
+{
+	const char *cell = text_plain(mem, value_cell(mem, member), output->is_terminal);
+
+	if (output->is_terminal)
+		fprintf(output->to, "%-*s  %s\n", width, text_plain(mem, name, false), *cell ? cell : "-");
+	else
+		fprintf(output->to, "%s\t%s\n", text_plain(mem, name, false), cell);
+}
+
+/* A list of things is a table of its own, below. */
+static int print_tables(const struct output *output, json_t *value, TALLOC_CTX *mem, struct certctl_error *err)
+{
+	const char *name;
+	json_t *member;
+	int rc = 0;
+
+	json_object_foreach(value, name, member)
+	{
+		if (rc < 0 || !is_table(member))
+			continue;
+		fprintf(output->to, "%s%s\n", output->is_terminal ? "\n" : "", text_plain(mem, name, false));
+		rc = table_print(output, output_columns(mem, NULL, NULL, NULL, true, member), member, true, err);
+	}
+	return rc;
+}
+
+static int print_members(const struct output *output, json_t *value, TALLOC_CTX *mem, struct certctl_error *err)
 {
 	const char *name;
 	json_t *member;
 	int width = 0;
 
 	json_object_foreach(value, name, member) if ((int)strlen(name) > width) width = (int)strlen(name);
-	json_object_foreach(value, name, member)
-	{
-		const char *cell = text_plain(mem, value_cell(mem, member), output->is_terminal);
-
-		if (output->is_terminal)
-			fprintf(output->to, "%-*s  %s\n", width, text_plain(mem, name, false), *cell ? cell : "-");
-		else
-			fprintf(output->to, "%s\t%s\n", text_plain(mem, name, false), cell);
-	}
-	return 0;
+	json_object_foreach(value, name, member) if (!is_table(member)) print_line(output, mem, name, member, width);
+	return print_tables(output, value, mem, err);
 }
 
 int table_print_one(const struct output *output, json_t *value, struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
-	const char *words = explanation_of(value);
+	const char *words = explanation_of(mem, value);
 	int rc = 0;
 
 	if (words)
 		fprintf(output->to, "%s\n", text_plain(mem, words, true));
 	else if (json_is_object(value))
-		rc = print_lines(output, value, mem);
+		rc = print_members(output, value, mem, err);
 	else
 		fprintf(output->to, "%s\n", text_plain(mem, value_cell(mem, value), false));
 	talloc_free(mem);
-	return rc == 0 ? 0 : out_of_memory(err);
+	return rc;
 }

@@ -135,13 +135,21 @@ static void one_thing_is_lines_of_name_and_value(void)
 	ASSERT_TEXT(print_one(OUTPUT_CSV, "{'id':'a'}"), "\"id\"\r\n\"a\"\r\n");
 }
 
+static void a_list_of_things_is_a_table_below(void)
+{
+	ASSERT_TEXT(print_one(OUTPUT_TABLE, "{'checks':[{'name':'a','ok':true},{'name':'b','ok':false}],'ok':false}"),
+		"ok\tfalse\nchecks\na\ttrue\nb\tfalse\n");
+}
+
 static void what_explains_itself_is_shown_as_words(void)
 {
 	ASSERT_TEXT(print_one(OUTPUT_TABLE, "{'id':'a','text':'It waits.\\nFor you.'}"), "It waits.\nFor you.\n");
+	ASSERT_TEXT(print_one(OUTPUT_TABLE, "{'status':'Active','sentences':['It waits.','For you.']}"),
+		"It waits.\nFor you.\n");
 	ASSERT_TEXT(print_one(OUTPUT_JSON, "{'text':'x'}"), "{\n  \"text\": \"x\"\n}\n");
 }
 
 const struct test tests[] = { TEST(a_pipe_gets_cells_and_tabs), TEST(a_terminal_gets_a_head_and_nothing_to_obey),
 	TEST(columns_are_those_that_tell_most), TEST(json_of_pages_is_one_list), TEST(yaml_of_pages_is_one_document),
 	TEST(csv_has_one_head_and_every_member), TEST(one_thing_is_lines_of_name_and_value),
-	TEST(what_explains_itself_is_shown_as_words), { 0 } };
+	TEST(what_explains_itself_is_shown_as_words), TEST(a_list_of_things_is_a_table_below), { 0 } };
