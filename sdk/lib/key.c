@@ -109,6 +109,41 @@ int certctl_key_generate(TALLOC_CTX *mem, enum certctl_key_type type, struct cer
 	return certctl_key_adopt(mem, x509, ret, err);
 }
 
+static void free_wiped(gnutls_datum_t *datum)
+{
+	certctl_wipe(datum->data, datum->size);
+	gnutls_free(datum->data);
+}
+
+/* GnuTLS writes a key that came in PKCS#8 without the name of its curve: nobody reads that.  A key made of its numbers has it. */
+static int export_ec(gnutls_x509_privkey_t x509, gnutls_datum_t *ret)
+{
+	gnutls_datum_t x = { 0 }, y = { 0 }, k = { 0 };
+	gnutls_x509_privkey_t named = NULL;
+	gnutls_ecc_curve_t curve;
+	int rc = gnutls_x509_privkey_export_ecc_raw(x509, &curve, &x, &y, &k);
+
+	if (rc >= 0)
+		rc = gnutls_x509_privkey_init(&named);
+	if (rc >= 0)
+		rc = gnutls_x509_privkey_import_ecc_raw(named, curve, &x, &y, &k);
+	if (rc >= 0)
+		rc = gnutls_x509_privkey_export2(named, GNUTLS_X509_FMT_PEM, ret);
+	gnutls_x509_privkey_deinit(named);
+	free_wiped(&k);
+	gnutls_free(x.data);
+	gnutls_free(y.data);
+	return rc;
+}
+
+/* PKCS#1 or SEC1. */
+static int export_traditional(gnutls_x509_privkey_t x509, gnutls_datum_t *ret)
+{
+	if (gnutls_x509_privkey_get_pk_algorithm(x509) == GNUTLS_PK_ECDSA)
+		return export_ec(x509, ret);
+	return gnutls_x509_privkey_export2(x509, GNUTLS_X509_FMT_PEM, ret);
+}
+
 int certctl_key_write(TALLOC_CTX *mem, const struct certctl_key *key, enum certctl_key_encoding encoding,
 	struct certctl_secret *ret, struct certctl_error *err)
 {
@@ -117,7 +152,7 @@ int certctl_key_write(TALLOC_CTX *mem, const struct certctl_key *key, enum certc
 	int rc;
 
 	if (is_traditional)
-		rc = gnutls_x509_privkey_export2(key->x509, GNUTLS_X509_FMT_PEM, &text);
+		rc = export_traditional(key->x509, &text);
 	else
 		rc = gnutls_x509_privkey_export2_pkcs8(key->x509,
 			encoding == CERTCTL_KEY_PKCS8_DER ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, NULL,

@@ -59,6 +59,29 @@ static void every_type_and_encoding_reads_back_as_the_same_key(void)
 	}
 }
 
+/* However a key came, it may be needed in another form: a server that wants SEC1 gets one that was kept as PKCS#8. */
+static void every_encoding_becomes_every_other(void)
+{
+	static const enum certctl_key_type types[] = { CERTCTL_RSA_2048, CERTCTL_ECDSA_P256, CERTCTL_ECDSA_P384,
+		CERTCTL_ED25519 };
+
+	for (size_t i = 0; i < CERTCTL_COUNT(types) * 9; i++) {
+		struct certctl_key *key = make_key(types[i / 9]), *once = NULL, *twice = NULL;
+		enum certctl_key_encoding from = (enum certctl_key_encoding)(CERTCTL_KEY_PKCS8_PEM + i % 3),
+					  to = (enum certctl_key_encoding)(CERTCTL_KEY_PKCS8_PEM + i / 3 % 3);
+		struct certctl_secret text = { 0 }, other = { 0 };
+		struct certctl_bytes public_key;
+		struct certctl_error err;
+
+		ASSERT_OK(certctl_key_write(test_mem(), key, from, &text, &err), err);
+		ASSERT_OK(certctl_key_read(test_mem(), &text, NULL, &once, &err), err);
+		ASSERT_OK(certctl_key_write(test_mem(), once, to, &other, &err), err);
+		ASSERT_OK(certctl_key_read(test_mem(), &other, NULL, &twice, &err), err);
+		ASSERT_OK(certctl_key_public(test_mem(), twice, &public_key, &err), err);
+		CU_ASSERT_TRUE(certctl_key_matches(key, &public_key));
+	}
+}
+
 static void keys_of_others_do_not_match(void)
 {
 	struct certctl_key *one = make_key(CERTCTL_ECDSA_P256), *other = make_key(CERTCTL_ECDSA_P256);
@@ -168,6 +191,7 @@ static void a_key_of_none_of_our_types_has_no_type(void)
 const struct test tests[] = {
 	TEST(type_names_read_back),
 	TEST(every_type_and_encoding_reads_back_as_the_same_key),
+	TEST(every_encoding_becomes_every_other),
 	TEST(keys_of_others_do_not_match),
 	TEST(an_encrypted_key_needs_its_password),
 	TEST(what_is_no_key_is_refused),
