@@ -2,6 +2,8 @@
 #include <certctl/buffer.h>
 #include <certctl/exec.h>
 
+#include "utf8.h"
+
 #include <string.h>
 
 #define WORDS_MAX 1024
@@ -143,18 +145,25 @@ int certctl_command_split(TALLOC_CTX *mem, const char *text, char ***ret_argv, s
 	return 0;
 }
 
+/* What would end the line or move the cursor is shown as "?". */
 static void write_word(struct certctl_buffer *out, const char *word)
 {
+	uint32_t character;
+
 	if (word[0] && strspn(word, PLAIN) == strlen(word)) {
 		certctl_buffer_puts(out, word);
 		return;
 	}
 	certctl_buffer_puts(out, "'");
-	for (const char *at = word; *at; at++) {
-		if (*at == '\'')
+	for (size_t left = strlen(word), step; left > 0; word += step, left -= step) {
+		step = certctl_utf8_next(word, left, &character);
+		if (step == 0 || certctl_utf8_is_hidden(character))
+			certctl_buffer_puts(out, "?");
+		else if (character == '\'')
 			certctl_buffer_puts(out, "'\\''");
 		else
-			certctl_buffer_append(out, at, 1);
+			certctl_buffer_append(out, word, step);
+		step = step ? step : 1;
 	}
 	certctl_buffer_puts(out, "'");
 }

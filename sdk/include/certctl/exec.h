@@ -59,7 +59,7 @@ CERTCTL_API bool certctl_command_is_allowed(const char *const *argv, const char 
 CERTCTL_API int certctl_command_split(TALLOC_CTX *mem, const char *text, char ***ret_argv,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** One line for logs, quoted where needed. */
+/** One line for logs, quoted where needed; control and other hidden characters as "?". */
 CERTCTL_API char *certctl_command_text(TALLOC_CTX *mem, const char *const *argv);
 
 #ifdef __cplusplus

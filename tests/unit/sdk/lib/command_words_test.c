@@ -101,7 +101,7 @@ static void a_line_for_the_log_reads_back(void)
 		{ { "/bin/true" }, "/bin/true" },
 		{ { "/usr/sbin/nginx", "-t", "-c", "/etc/nginx.conf" }, "/usr/sbin/nginx -t -c /etc/nginx.conf" },
 		{ { "/bin/echo", "a b", "", "it's", "$x;`y`\"" }, "/bin/echo 'a b' '' 'it'\\''s' '$x;`y`\"'" },
-		{ { "/bin/echo", "#", "a\nb", "~", "*" }, "/bin/echo '#' 'a\nb' '~' '*'" },
+		{ { "/bin/echo", "#", "\xc3\xbc", "~", "*" }, "/bin/echo '#' '\xc3\xbc' '~' '*'" },
 		{ { NULL }, "" },
 	};
 
@@ -118,10 +118,19 @@ static void a_line_for_the_log_reads_back(void)
 	}
 }
 
+/* What an argument hides does not reach whoever reads the log. */
+static void a_line_for_the_log_is_one_line(void)
+{
+	static const char *const argv[] = { "/bin/echo", "a\nb\r\x1b[2J", "\xe2\x80\xae", "\xff\xc3", "\x7f", NULL };
+
+	ASSERT_TEXT(certctl_command_text(test_mem(), argv), "/bin/echo 'a?b?" "?[2J' '?' '?" "?' '?'");
+}
+
 const struct test tests[] = {
 	TEST(words_are_those_of_a_shell),
 	TEST(what_only_a_shell_could_do_is_refused),
 	TEST(endless_commands_are_refused),
 	TEST(a_line_for_the_log_reads_back),
+	TEST(a_line_for_the_log_is_one_line),
 	{ 0 },
 };
