@@ -9,8 +9,9 @@ ALTER DOMAIN object_id ADD CONSTRAINT object_id_check
 ALTER DOMAIN sha256_hex DROP CONSTRAINT sha256_hex_check;
 ALTER DOMAIN sha256_hex ADD CONSTRAINT sha256_hex_check CHECK (octet_length(VALUE) = 64 AND VALUE !~ '[^0-9a-f]');
 
--- Why the latest attempt failed; null: it did not.
-ALTER TABLE placements ADD COLUMN failure text;
+-- `failure`: why the latest attempt failed; null: it did not.
+-- A placement that is wanted no more keeps its versions; wanted again it goes on where it was.
+ALTER TABLE placements ADD COLUMN failure text, ADD COLUMN ended_at timestamptz;
 ALTER TABLE bindings ADD COLUMN failure text;
 
 CREATE FUNCTION json_words(words text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT to_json(words)::text';
@@ -29,7 +30,7 @@ ALTER TABLE managed_certificates
 	ADD COLUMN issued_at timestamptz, -- the first version
 	ADD COLUMN renewed_at timestamptz,
 	-- of its placements
-	ADD COLUMN agent_ids text NOT NULL DEFAULT '[]', -- JSON
+	ADD COLUMN agent_ids text NOT NULL DEFAULT '[]', -- JSON: those that keep it and serve it at no target
 	ADD COLUMN renew_at timestamptz,
 	ADD COLUMN failure text,
 	-- of its bindings
@@ -79,10 +80,12 @@ SELECT c.id, v.id AS version_id, v.subject, v.issuer_dn, v.serial_number, v.not_
 	CASE WHEN v.sequence > 1 THEN v.issued_at END AS renewed_at, coalesce(p.agent_ids, '[]') AS agent_ids, p.renew_at, p.failure
 FROM managed_certificates c
 LEFT JOIN LATERAL (SELECT ver.* FROM placements JOIN certificate_versions ver ON ver.id = version_id
-	WHERE placements.certificate_id = c.id ORDER BY ver.not_after, ver.id LIMIT 1) AS v ON true
-LEFT JOIN LATERAL (SELECT json_words(array_agg(agent_id::text ORDER BY agent_id)) AS agent_ids, min(renew_at) AS renew_at,
-		min(placements.failure) AS failure
-	FROM placements WHERE certificate_id = c.id) AS p ON true;
+	WHERE placements.certificate_id = c.id AND ended_at IS NULL ORDER BY ver.not_after, ver.id LIMIT 1) AS v ON true
+LEFT JOIN LATERAL (SELECT json_words(array_agg(agent_id::text ORDER BY agent_id)
+			FILTER (WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.certificate_id = c.id AND b.agent_id = placements.agent_id)))
+			AS agent_ids,
+		min(renew_at) AS renew_at, min(placements.failure) AS failure
+	FROM placements WHERE certificate_id = c.id AND ended_at IS NULL) AS p ON true;
 
 CREATE VIEW certificate_binding_facts AS
 SELECT c.id, coalesce(b.target_ids, '[]') AS target_ids, b.deployed_at, b.deploy_retry_at, b.deploy_failure
@@ -120,7 +123,7 @@ END $$;
 CREATE FUNCTION keep_changed_placement_facts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM refresh_placement_facts(array_agg(DISTINCT n.certificate_id::text)) FROM changed n JOIN before o ON o.id = n.id
-	WHERE (n.version_id, n.renew_at, n.failure) IS DISTINCT FROM (o.version_id, o.renew_at, o.failure);
+	WHERE (n.version_id, n.renew_at, n.failure, n.ended_at) IS DISTINCT FROM (o.version_id, o.renew_at, o.failure, o.ended_at);
 	RETURN NULL;
 END $$;
 CREATE TRIGGER keep_facts_of_new AFTER INSERT ON placements REFERENCING NEW TABLE AS changed
@@ -132,7 +135,8 @@ CREATE TRIGGER keep_facts_of_old AFTER DELETE ON placements REFERENCING OLD TABL
 
 CREATE FUNCTION keep_binding_facts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM refresh_binding_facts(array_agg(DISTINCT certificate_id::text)) FROM changed;
+	PERFORM refresh_binding_facts(array_agg(DISTINCT certificate_id::text)),
+		refresh_placement_facts(array_agg(DISTINCT certificate_id::text)) FROM changed;
 	RETURN NULL;
 END $$;
 CREATE FUNCTION keep_changed_binding_facts() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -204,6 +208,38 @@ END $$;
 CREATE TRIGGER keep_thresholds AFTER UPDATE OF alert_thresholds_days ON policies FOR EACH ROW
 	WHEN (OLD.alert_thresholds_days IS DISTINCT FROM NEW.alert_thresholds_days) EXECUTE FUNCTION keep_thresholds();
 
+-- --- Many at once ---
+
+-- Other owners, teams, profiles, policies: null leaves a value, '' takes it away.  What the profile does not allow stays as it was,
+-- and is told with its reason.
+CREATE FUNCTION reassign_certificates(ids text[], owner text, team text, profile text, policy text, actor text, actor_type text,
+	source_ip text, request text, OUT reassigned bigint, OUT skipped bigint, OUT refused jsonb) LANGUAGE plpgsql AS $$
+DECLARE
+	before managed_certificates[];
+	kept text[];
+BEGIN
+	SELECT coalesce(array_agg(c), '{}') INTO before FROM managed_certificates c
+	WHERE c.id = ANY (ids) AND (c.owner_id, c.team_id, c.profile_id, c.policy_id) IS DISTINCT FROM (nullif(coalesce(owner, c.owner_id), ''),
+		nullif(coalesce(team, c.team_id), ''), nullif(coalesce(profile, c.profile_id), ''), nullif(coalesce(policy, c.policy_id), ''));
+	UPDATE managed_certificates c SET owner_id = nullif(coalesce(owner, c.owner_id), ''), team_id = nullif(coalesce(team, c.team_id), ''),
+		profile_id = nullif(coalesce(profile, c.profile_id), ''), policy_id = nullif(coalesce(policy, c.policy_id), ''),
+		updated_at = clock.now()
+	WHERE c.id IN (SELECT b.id FROM unnest(before) AS b);
+	SELECT coalesce(array_agg(id), '{}'), coalesce(jsonb_agg(jsonb_build_object('id', id, 'reason', why)), '[]') INTO kept, refused
+	FROM (SELECT b.id::text AS id, profile_refusal(b.id) AS why FROM unnest(before) AS b) AS asked WHERE why IS NOT NULL;
+	UPDATE managed_certificates c SET owner_id = b.owner_id, team_id = b.team_id, profile_id = b.profile_id, policy_id = b.policy_id,
+		updated_at = b.updated_at
+	FROM unnest(before) AS b WHERE c.id = b.id AND b.id = ANY (kept);
+	INSERT INTO audit_events (action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details)
+	SELECT 'certificate_updated', actor, actor_type, source_ip, request, 'certificate', b.id, jsonb_build_object(
+		'before', jsonb_build_object('owner_id', b.owner_id, 'team_id', b.team_id, 'profile_id', b.profile_id, 'policy_id', b.policy_id),
+		'after', jsonb_build_object('owner_id', nullif(coalesce(owner, b.owner_id), ''), 'team_id', nullif(coalesce(team, b.team_id), ''),
+			'profile_id', nullif(coalesce(profile, b.profile_id), ''), 'policy_id', nullif(coalesce(policy, b.policy_id), '')))
+	FROM unnest(before) AS b WHERE b.id <> ALL (kept);
+	reassigned := cardinality(before) - cardinality(kept);
+	skipped := cardinality(ids) - cardinality(before);
+END $$;
+
 -- --- What is there already ---
 
 INSERT INTO certificate_words (kind, word, certificate_id)
@@ -226,9 +262,9 @@ CREATE UNIQUE INDEX managed_certificates_name_key ON managed_certificates (name)
 CREATE INDEX managed_certificates_live ON managed_certificates (id) WHERE archived_at IS NULL;
 CREATE INDEX managed_certificates_by_name ON managed_certificates (name, id) WHERE archived_at IS NULL;
 CREATE INDEX managed_certificates_common_name ON managed_certificates ((coalesce(common_name, '')), id) WHERE archived_at IS NULL;
--- Never issued: after all others.  expiring_at is there for the filter: no row is read for it.
-CREATE INDEX managed_certificates_not_after ON managed_certificates ((coalesce(not_after, 'infinity')), id, expiring_at)
-	WHERE archived_at IS NULL;
+-- Never issued: after all others.
+CREATE INDEX managed_certificates_not_after ON managed_certificates ((coalesce(not_after, 'infinity')), id) WHERE archived_at IS NULL;
+CREATE INDEX managed_certificates_expiring ON managed_certificates ((coalesce(expiring_at, 'infinity')), id) WHERE archived_at IS NULL;
 CREATE INDEX managed_certificates_created ON managed_certificates (created_at, id) WHERE archived_at IS NULL;
 CREATE INDEX managed_certificates_pending ON managed_certificates (id) WHERE version_id IS NULL AND archived_at IS NULL;
 CREATE INDEX managed_certificates_failed ON managed_certificates (id) WHERE failure IS NOT NULL AND archived_at IS NULL;
