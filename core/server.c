@@ -278,6 +278,7 @@ static int listen_all(struct server *server, const struct own_identity identitie
 		.address = settings->http.listen,
 		.routes = server->routes,
 		.authenticate = access_authenticate,
+		.connections_max = (unsigned)settings->http.connections,
 		.origins = settings->http.cors_origins.items,
 		.origin_count = settings->http.cors_origins.count,
 		.tls_priority = settings->tls.priority,

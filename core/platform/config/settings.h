@@ -19,7 +19,7 @@ struct settings {
 	struct settings_http {
 		const char *listen, *agents_listen;
 		int64_t workers;
-		int64_t key_rate, failure_rate;
+		int64_t connections, key_rate, failure_rate;
 		struct certctl_list cors_origins; /* of const char * */
 	} http;
 	struct settings_tls {

@@ -15,6 +15,7 @@ struct http_connection {
 	int64_t deadline_ms;                     /* the watchdog shuts the socket down then; 0: none */
 	int socket;
 	bool is_identified; /* the certificate was looked at */
+	bool is_kept;       /* between two requests */
 	char *certificate_pem;
 };
 

@@ -148,6 +148,7 @@ bool http_if_match(const struct http_request *request, const char *tag);
 /** Who is asking?  Fills actor and permissions; an error is the reply (set reply->status for 401). */
 typedef int http_authenticate_fn(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 
+#define HTTP_CONNECTIONS_MAX 10000U
 struct http_listener_options {
 	const char *name;                       /* "operators", for the log */
 	const char *address;                    /* "127.0.0.1:8443", "[::1]:0" */
@@ -157,7 +158,7 @@ struct http_listener_options {
 	const char *tls_priority;  /* of GnuTLS; NULL: ours.  Versions below 1.2 stay off whatever it says */
 	bool is_tls_1_3_only;
 	unsigned threads;           /* 0: 2 */
-	unsigned connections_max;   /* 0: 10,000 */
+	unsigned connections_max;   /* 0: HTTP_CONNECTIONS_MAX */
 	size_t memory_a_connection; /* 0: 32 KiB */
 	/** Origins whose pages may read replies in a browser, "https://host:port"; `count` 0: none.  Borrowed for as long. */
 	const char *const *origins;

@@ -196,7 +196,7 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 	for (size_t i = 0; i < reply->header_count; i++)
 		MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
 	cors_add_headers(&exchange->listener->cors, &exchange->request, response);
-	if (exchange->must_close)
+	if (exchange->must_close || watch_is_crowded(exchange->listener->watch))
 		MHD_add_response_header(response, "Connection", "close");
 	enum MHD_Result result = MHD_queue_response(exchange->handle, reply->status, response);
 
@@ -460,7 +460,7 @@ int listener_open(struct http_listener *listener, const struct http_listener_opt
 	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER,
 		on_log, listener, MHD_OPTION_SOCK_ADDR, &address.any, MHD_OPTION_THREAD_POOL_SIZE,
 		options->threads ? options->threads : 2U, MHD_OPTION_CONNECTION_LIMIT,
-		options->connections_max ? options->connections_max : 10000U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		options->connections_max ? options->connections_max : HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		options->memory_a_connection ? options->memory_a_connection : (size_t)GUARD_SIZE_MAX + 8192,
 		MHD_OPTION_CONNECTION_TIMEOUT, 120U, MHD_OPTION_URI_LOG_CALLBACK, begin, listener,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,

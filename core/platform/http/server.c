@@ -276,7 +276,8 @@ int http_listen(struct http_server *server, const struct http_listener_options *
 	if (rc == 0)
 		rc = router_new(listener, options->routes, &listener->router, err);
 	if (rc == 0)
-		rc = watch_new(listener, &listener->watch, err);
+		rc = watch_new(listener, options->connections_max ? options->connections_max : HTTP_CONNECTIONS_MAX,
+			&listener->watch, err);
 	if (rc == 0)
 		rc = measure_new(listener, options->routes, &listener->measure, err);
 	if (rc == 0) {

@@ -3,11 +3,14 @@
 
 #include <certctl/time.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 struct watch {
 	pthread_mutex_t lock;
 	struct http_connection *first;
+	atomic_size_t count; /* open ones */
+	size_t crowded;      /* more than that is a crowd */
 };
 
 static int destroy(struct watch *watch)
@@ -16,12 +19,13 @@ static int destroy(struct watch *watch)
 	return 0;
 }
 
-int watch_new(TALLOC_CTX *mem, struct watch **ret, struct certctl_error *err)
+int watch_new(TALLOC_CTX *mem, size_t connections_max, struct watch **ret, struct certctl_error *err)
 {
 	struct watch *watch = talloc_zero(mem, struct watch);
 
 	if (!watch)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	watch->crowded = connections_max - connections_max / 8;
 	pthread_mutex_init(&watch->lock, NULL);
 	talloc_set_destructor(watch, destroy);
 	*ret = watch;
@@ -36,6 +40,7 @@ void watch_add(struct watch *watch, struct http_connection *connection)
 	if (watch->first)
 		watch->first->previous = connection;
 	watch->first = connection;
+	atomic_fetch_add(&watch->count, 1);
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -48,28 +53,39 @@ void watch_remove(struct watch *watch, struct http_connection *connection)
 		watch->first = connection->next;
 	if (connection->next)
 		connection->next->previous = connection->previous;
+	atomic_fetch_sub(&watch->count, 1);
 	pthread_mutex_unlock(&watch->lock);
+}
+
+bool watch_is_crowded(struct watch *watch)
+{
+	return atomic_load(&watch->count) > watch->crowded;
 }
 
 void watch_set(struct watch *watch, struct http_connection *connection, int64_t after_ms)
 {
 	pthread_mutex_lock(&watch->lock);
 	connection->deadline_ms = after_ms ? certctl_monotonic_ms() + after_ms : 0;
+	connection->is_kept = after_ms == WATCH_IDLE_MS;
 	pthread_mutex_unlock(&watch->lock);
 }
 
 size_t watch_expire(struct watch *watch, int64_t now_ms)
 {
+	bool is_crowded = watch_is_crowded(watch);
 	size_t count = 0;
 
 	/* Under the lock: the library closes a socket only after watch_remove(), so the number is still this connection's. */
 	pthread_mutex_lock(&watch->lock);
-	for (struct http_connection *connection = watch->first; connection; connection = connection->next)
+	for (struct http_connection *connection = watch->first; connection; connection = connection->next) {
+		if (is_crowded && connection->is_kept && connection->deadline_ms > now_ms + WATCH_CROWDED_MS)
+			connection->deadline_ms = now_ms + WATCH_CROWDED_MS;
 		if (connection->deadline_ms && connection->deadline_ms <= now_ms) {
 			shutdown(connection->socket, SHUT_RDWR);
 			connection->deadline_ms = 0;
 			count++;
 		}
+	}
 	pthread_mutex_unlock(&watch->lock);
 	return count;
 }

@@ -8,11 +8,15 @@
 #define WATCH_HEADERS_MS 5000 /* a new connection: handshake and the first request's headers */
 #define WATCH_BODY_MS    30000
 #define WATCH_IDLE_MS    75000 /* a kept connection: until the next request's headers are complete */
+#define WATCH_CROWDED_MS 1000  /* the same when there is hardly room for others */
 
 struct watch;
-int watch_new(TALLOC_CTX *mem, struct watch **ret, struct certctl_error *err) CERTCTL_CHECKED;
+/** @param connections_max  that may be open */
+int watch_new(TALLOC_CTX *mem, size_t connections_max, struct watch **ret, struct certctl_error *err) CERTCTL_CHECKED;
 void watch_add(struct watch *watch, struct http_connection *connection);
 void watch_remove(struct watch *watch, struct http_connection *connection);
+/** Is less than an eighth of the room left?  Then nobody keeps a connection for later: /health must get in. */
+bool watch_is_crowded(struct watch *watch);
 /** `after_ms` from now its socket is shut down; 0: never. */
 void watch_set(struct watch *watch, struct http_connection *connection, int64_t after_ms);
 /** Shut down those whose time has come.  Returns how many. */
