@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define HELLO_TIMEOUT_MS 30000
-#define ARENAS_MAX       2
+#define ARENAS_MAX       4
 
 #ifdef CERTCTL_SANITIZERS
 /* The leak checker traces its own process, which confinement forbids; an error ends in a signal the parent can report. */
