@@ -39,7 +39,8 @@ static bool is_equal(const struct certctl_field *row, const void *a, const void 
 		return texts_equal(*(const char *const *)a, *(const char *const *)b);
 	default: /* numbers */
 		certctl_assert(row->type == CERTCTL_INTEGER || row->type == CERTCTL_ENUM ||
-			       row->type == CERTCTL_BOOLEAN);
+			       row->type == CERTCTL_BOOLEAN || row->type == CERTCTL_DURATION ||
+			       row->type == CERTCTL_SIZE);
 		return memcmp(a, b, row->length) == 0;
 	}
 }
