@@ -123,7 +123,9 @@ static void a_line_for_the_log_is_one_line(void)
 {
 	static const char *const argv[] = { "/bin/echo", "a\nb\r\x1b[2J", "\xe2\x80\xae", "\xff\xc3", "\x7f", NULL };
 
-	ASSERT_TEXT(certctl_command_text(test_mem(), argv), "/bin/echo 'a?b?" "?[2J' '?' '?" "?' '?'");
+	ASSERT_TEXT(certctl_command_text(test_mem(), argv), "/bin/echo 'a?b?"
+							    "?[2J' '?' '?"
+							    "?' '?'");
 }
 
 const struct test tests[] = {
