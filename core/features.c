@@ -3,6 +3,7 @@
 #include "core/features/alarms/alarms.h"
 #include "core/features/audit/audit.h"
 #include "core/features/certificates/certificates.h"
+#include "core/features/connectors/connectors_feature.h"
 #include "core/features/deployment/deployment.h"
 #include "core/features/doctor/doctor.h"
 #include "core/features/fleet/fleet.h"
@@ -19,6 +20,7 @@ const struct feature *const features[] = {
 	&audit_feature,
 	&organization_feature,
 	&policy_feature,
+	&connectors_feature,
 	&certificates_feature,
 	&issuance_feature,
 	&fleet_feature,

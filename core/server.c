@@ -242,8 +242,10 @@ static int open_connectors(struct server *server, struct certctl_error *err)
 		.host_program = settings->plugins.host_program,
 		.directory = settings->connectors.directory,
 		.ca_cert_path = settings->ca.cert_path,
-		.ca_key_path = settings->ca.key_path };
-	int rc = options.plugin_dirs ? connectors_new(server, &options, &server->core.connectors, err)
+		.ca_key_path = settings->ca.key_path,
+		.secrets_dir = settings->connectors.secrets_dir,
+		.api_networks = null_terminated(server, &settings->connectors.api_networks) };
+	int rc = options.plugin_dirs && options.api_networks ? connectors_new(server, &options, &server->core.connectors, err)
 				     : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
 	return rc < 0 ? rc : connectors_load(server->core.connectors, err);

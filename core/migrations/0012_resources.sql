@@ -25,6 +25,7 @@ END $$;
 
 -- Connectors made over the API: their options without secrets in `options`, the whole sealed beside it; those of files have neither.
 ALTER TABLE issuers
+	ALTER COLUMN source SET DEFAULT 'api',
 	ADD COLUMN sealed bytea CHECK (octet_length(sealed) <= 262144),
 	ADD COLUMN key_id text COLLATE "C" CHECK (key_id ~ '^[0-9a-f]{16}$'),
 	ADD COLUMN revision bigint NOT NULL DEFAULT 1; -- rises with what an instance is opened with
@@ -34,7 +35,7 @@ CREATE TABLE notifiers (
 	name text NOT NULL UNIQUE,
 	type text NOT NULL,
 	options jsonb NOT NULL DEFAULT '{}',
-	source text NOT NULL CHECK (source IN ('file', 'api')),
+	source text NOT NULL DEFAULT 'api' CHECK (source IN ('file', 'api')),
 	enabled boolean NOT NULL DEFAULT true,
 	events text[] NOT NULL DEFAULT '{}', -- that it is told of whatever policies say; empty: all of them
 	item_options jsonb NOT NULL DEFAULT '{}', -- recipient, channel, routing key

@@ -5,7 +5,7 @@ SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.
 	coalesce(v.sequence < b.deployed_sequence, false), $2
 FROM placements p LEFT JOIN bindings b ON b.certificate_id = p.certificate_id AND b.agent_id = p.agent_id
 JOIN certificate_versions v ON v.id = coalesce(b.desired_version_id, p.version_id)
-WHERE p.id = $1 AND (b.id IS NULL OR b.desired_version_id IS DISTINCT FROM b.deployed_version_id)
+WHERE p.id = $1 AND p.ended_at IS NULL AND (b.id IS NULL OR b.desired_version_id IS DISTINCT FROM b.deployed_version_id)
 ON CONFLICT DO NOTHING;
 
 -- Targets whose time to be tried again has come, of all certificates.
@@ -100,15 +100,9 @@ SELECT j.id, j.state AS status, j.certificate_id, j.target_id, j.agent_id, j.ver
 FROM jobs_all j JOIN managed_certificates c ON c.id = j.certificate_id
 WHERE j.id = $1 AND j.type = 'Deployment' AND in_scope($2, c.team_id, c.issuer_id, c.profile_id);
 
--- name: target_insert  $1 id text, $2 name text, $3 type text, $4 agent_id text, $5 options jsonb
-INSERT INTO targets (id, name, type, agent_id, options) VALUES (coalesce($1, make_id('tgt-')), $2, $3, $4, $5) RETURNING id;
-
--- name: target_get  $1 id text
-SELECT id, name, type, agent_id, options, created_at, updated_at FROM targets WHERE id = $1;
-
--- name: target_list  $1 limit int, $2 after text, $3 type text, $4 agent_id text
-SELECT id, name, type, agent_id, options, created_at, updated_at FROM targets
-WHERE ($2 IS NULL OR id > $2) AND ($3 IS NULL OR type = $3) AND ($4 IS NULL OR agent_id = $4) ORDER BY id LIMIT $1;
+-- What the agent beside a target has told of its plugins.
+-- name: target_agent_plugins  $1 agent_id text
+SELECT plugins FROM agents WHERE id = $1 AND retired_at IS NULL FOR KEY SHARE;
 
 -- --- Looks without a deployment ---
 

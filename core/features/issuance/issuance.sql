@@ -181,10 +181,3 @@ wanted AS (UPDATE bindings b SET desired_version_id = $2, retry_at = NULL FROM t
 settled AS (UPDATE alarms SET resolved_at = clock.now(), updated_at = clock.now()
 	WHERE placement_id = $1 AND resolved_at IS NULL AND kind <> 'deployment_failed')
 SELECT v.serial_number FROM placements p LEFT JOIN certificate_versions v ON v.id = p.version_id WHERE p.id = $1;
-
--- name: issuer_get  $1 id text
-SELECT id, name, type, source, enabled, created_at, updated_at FROM issuers WHERE id = $1;
-
--- name: issuer_list  $1 limit int, $2 after text, $3 type text
-SELECT id, name, type, source, enabled, created_at, updated_at FROM issuers
-WHERE ($2 IS NULL OR id > $2) AND ($3 IS NULL OR type = $3) ORDER BY id LIMIT $1;

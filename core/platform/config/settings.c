@@ -104,6 +104,10 @@ static const struct certctl_field ca_fields[] = {
 static const struct certctl_field connectors_fields[] = {
 	CERTCTL_OPTION(struct settings_connectors, directory, CERTCTL_PATH,
 		.help = "Folder whose *.yaml files configure connectors, read again at SIGHUP; when absent, connectors.d in state_dir."),
+	CERTCTL_OPTION(struct settings_connectors, secrets_dir, CERTCTL_PATH,
+		.help = "Folder whose files connectors made over the API may name as their secrets, secret:NAME; when absent, none."),
+	CERTCTL_OPTION(struct settings_connectors, api_networks, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 64,
+		.help = "Networks, such as 10.1.0.0/16, that connectors made over the API may open for themselves with allow_networks; empty: public addresses only."),
 	{ 0 },
 };
 

@@ -44,6 +44,8 @@ struct settings {
 	} ca;
 	struct settings_connectors {
 		const char *directory;
+		const char *secrets_dir;          /* NULL: none */
+		struct certctl_list api_networks; /* of const char * */
 	} connectors;
 	struct settings_plugins {
 		struct certctl_list dirs; /* of const char * */

@@ -1,35 +1,32 @@
-/* The instances this server has open.  Knows nothing of what is asked of them. */
+/* The instances this server has open.  Knows nothing of where they come from and of what is asked of them. */
 #include "connectors.h"
-#include "core/platform/connectors/connectors.sql.h"
-#include "files.h"
+#include "instances.h"
 #include "state.h"
 
 #include <certctl/json.h>
 #include <certctl/log.h>
+#include <certctl/time.h>
 #include <certctl/x509.h>
-#include <pthread.h>
 #include <string.h>
 
-#define OWN_ISSUER "iss-local" /* of ca_cert_path and ca_key_path */
+#define RETRY_MS 30000 /* a plugin that is installed later is found */
 
-struct instance {
-	struct instance *next;
-	const char *id;
-	bool is_named;   /* by what is being loaded */
-	char sha256[65]; /* of what it was opened with */
-	struct certctl_connector *connector;
-};
+const char *instance_family(enum certctl_plugin_kind kind)
+{
+	return kind == CERTCTL_ISSUER ? "issuers" : "notifiers";
+}
 
-struct connectors {
-	struct connectors_options options;
-	struct certctl_pool *pool;
-	pthread_mutex_t lock; /* of the list; instances live as long as we do */
-	struct instance *issuers;
-};
+const char *instance_word(enum certctl_plugin_kind kind)
+{
+	return kind == CERTCTL_ISSUER ? "issuer" : "notifier";
+}
 
 static int release(struct connectors *connectors)
 {
+	connectors_unwatch(connectors);
+	pthread_cond_destroy(&connectors->changed);
 	pthread_mutex_destroy(&connectors->lock);
+	pthread_mutex_destroy(&connectors->loading);
 	return 0;
 }
 
@@ -43,7 +40,9 @@ int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, st
 	if (!connectors)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	connectors->options = *options;
+	pthread_mutex_init(&connectors->loading, NULL);
 	pthread_mutex_init(&connectors->lock, NULL);
+	pthread_cond_init(&connectors->changed, NULL);
 	talloc_set_destructor(connectors, release);
 	int rc = certctl_pool_new(connectors, &pool, &connectors->pool, err);
 
@@ -55,20 +54,25 @@ int connectors_new(TALLOC_CTX *mem, const struct connectors_options *options, st
 	return 0;
 }
 
-/* --- Instances ------------------------------------------------------------------------------------------------------- */
-
-static struct instance *find(struct connectors *connectors, const char *id)
+const struct connectors_options *connectors_settings(const struct connectors *connectors)
 {
-	struct instance *instance = connectors->issuers;
+	return &connectors->options;
+}
 
-	while (instance && strcmp(instance->id, id) != 0)
+/* --- The list -------------------------------------------------------------------------------------------------------- */
+
+static struct instance *find(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id)
+{
+	struct instance *instance = connectors->instances;
+
+	while (instance && (instance->kind != kind || strcmp(instance->id, id) != 0))
 		instance = instance->next;
 	return instance;
 }
 
 static void unlink_instance(struct connectors *connectors, const struct instance *instance)
 {
-	struct instance **at = &connectors->issuers;
+	struct instance **at = &connectors->instances;
 
 	while (*at != instance)
 		at = &(*at)->next;
@@ -79,218 +83,233 @@ static void unlink_instance(struct connectors *connectors, const struct instance
 static void show(struct connectors *connectors, struct instance *instance)
 {
 	pthread_mutex_lock(&connectors->lock);
-	struct instance *old = find(connectors, instance->id);
+	struct instance *old = find(connectors, instance->kind, instance->id);
 
 	if (old)
 		unlink_instance(connectors, old);
-	instance->next = connectors->issuers;
-	connectors->issuers = instance;
+	instance->next = connectors->instances;
+	connectors->instances = instance;
 	pthread_mutex_unlock(&connectors->lock);
 }
 
-/* @param family  begins its name, under which it keeps its state: "issuers", "internal" */
-static int open_instance(struct connectors *connectors, const char *family, enum certctl_plugin_kind kind,
-	const char *id, const char *type, const json_t *config, struct instance **ret, struct certctl_error *err)
+static struct instance *make(struct connectors *connectors, const struct wanted_instance *wanted)
 {
 	struct instance *instance = talloc_zero(connectors, struct instance);
-	char *name = instance ? talloc_asprintf(instance, "%s/%s", family, id) : NULL;
+
+	if (!instance || !(instance->id = talloc_strdup(instance, wanted->id))) {
+		talloc_free(instance);
+		return NULL;
+	}
+	instance->kind = wanted->kind;
+	instance->source = wanted->source;
+	instance->is_named = true;
+	return instance;
+}
+
+/* @param family  begins its name, under which it keeps its state: "issuers", "internal" */
+static int open_connector(struct connectors *connectors, struct instance *instance, const char *family,
+	const struct wanted_instance *wanted, const json_t *config, struct certctl_error *err)
+{
+	char *name = talloc_asprintf(instance, "%s/%s", family, wanted->id);
 	struct certctl_connector_options options = { .name = name, .config = config };
-	int rc = name ? certctl_plugin_describe(connectors->pool, kind, type, &options.description, err)
+	int rc = name ? certctl_plugin_describe(connectors->pool, wanted->kind, wanted->type, &options.description, err)
 		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
 	if (rc == 0)
 		rc = connector_state_init(instance, &connectors->options, name, &options.state, err);
-	if (rc == 0)
-		rc = certctl_connector_new(instance, connectors->pool, &options, &instance->connector, err);
-	if (rc < 0) {
-		talloc_free(instance);
-		return rc;
-	}
-	instance->id = talloc_strdup(instance, id);
-	if (!instance->id) {
-		talloc_free(instance);
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	}
-	*ret = instance;
-	return 0;
+	return rc < 0 ? rc : certctl_connector_new(instance, connectors->pool, &options, &instance->connector, err);
 }
 
 int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, const char *type,
 	const json_t *options, struct certctl_connector **ret, struct certctl_error *err)
 {
-	struct instance *instance = NULL;
-	int rc = open_instance(connectors, "internal", kind, id, type, options, &instance, err);
+	struct wanted_instance wanted = { .kind = kind, .id = id, .type = type };
+	struct instance *instance = make(connectors, &wanted);
+	int rc = instance ? open_connector(connectors, instance, "internal", &wanted, options, err)
+			  : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
-	if (rc < 0)
+	if (rc < 0) {
+		talloc_free(instance);
 		return rc;
+	}
 	*ret = instance->connector;
 	return 0;
 }
 
-/* --- Files ----------------------------------------------------------------------------------------------------------- */
+/* --- What should be open --------------------------------------------------------------------------------------------- */
 
-/* What an instance is opened with, in few bytes. */
-static int digest(TALLOC_CTX *mem, const struct connector_file_row *row, char ret_sha256[65], struct certctl_error *err)
+void instances_begin(struct connectors *connectors, enum connector_source source)
 {
-	char *text = talloc_asprintf(mem, "%s\n%s", row->type, row->options);
+	for (struct instance *instance = connectors->instances; instance; instance = instance->next)
+		if (instance->source == source)
+			instance->is_named = false;
+}
 
-	if (!text)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	certctl_sha256_hex(text, strlen(text), ret_sha256);
-	certctl_wipe(text, strlen(text));
-	return 0;
+bool instances_know(struct connectors *connectors, const struct wanted_instance *wanted, const char *sha256)
+{
+	struct instance *instance = find(connectors, wanted->kind, wanted->id);
+
+	if (!instance)
+		return false;
+	instance->is_named = true;
+	instance->source = wanted->source;
+	return strcmp(instance->sha256, sha256) == 0 &&
+	       (!instance->why.code || certctl_monotonic_ms() < instance->retry_ms);
+}
+
+void instances_refuse(struct connectors *connectors, const struct wanted_instance *wanted, const char *sha256,
+	const struct certctl_error *why)
+{
+	struct instance *instance = find(connectors, wanted->kind, wanted->id);
+	bool is_new = !instance, is_same = instance && instance->why.code && strcmp(instance->sha256, sha256) == 0;
+
+	if (is_new)
+		instance = make(connectors, wanted);
+	if (!instance)
+		return;
+	pthread_mutex_lock(&connectors->lock);
+	instance->is_named = true;
+	instance->why = *why;
+	instance->retry_ms = certctl_monotonic_ms() + RETRY_MS;
+	memcpy(instance->sha256, sha256, sizeof(instance->sha256));
+	pthread_mutex_unlock(&connectors->lock);
+	if (is_new)
+		show(connectors, instance);
+	if (!is_same)
+		certctl_log_error(CERTCTL_LOG_ERROR, "connector.refused", why, instance_word(wanted->kind), wanted->id,
+			"type", wanted->type, NULL);
+}
+
+/* What it is opened with, in few bytes. */
+static void digest(const struct wanted_instance *wanted, const json_t *config, char ret_sha256[65])
+{
+	char *json = wanted->revision ? NULL : certctl_json_text(NULL, config, NULL);
+	char *text = talloc_asprintf(NULL, "%s\n%s", wanted->type,
+		wanted->revision ? wanted->revision
+		: json           ? json
+				 : "");
+
+	certctl_sha256_hex(text ? text : "", text ? strlen(text) : 0, ret_sha256);
+	if (text)
+		certctl_wipe(text, strlen(text));
+	if (json)
+		certctl_wipe(json, strlen(json));
+	talloc_free(text);
+	talloc_free(json);
 }
 
 /* The plugin is asked only when something is new. */
-static void open_row(struct connectors *connectors, const struct connector_file_row *row, const json_t *options,
-	const char *sha256)
+static int open_new(struct connectors *connectors, const struct wanted_instance *wanted, const json_t *config,
+	const char *sha256, struct certctl_error *err)
 {
-	struct instance *instance = find(connectors, row->id);
-	struct certctl_error why = { 0 };
+	struct instance *instance = make(connectors, wanted);
+	int rc = instance ? open_connector(connectors, instance, instance_family(wanted->kind), wanted, config, err)
+			  : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
-	if (instance)
-		instance->is_named = true;
-	if (instance && strcmp(instance->sha256, sha256) == 0)
-		return;
-	if (open_instance(connectors, "issuers", CERTCTL_ISSUER, row->id, row->type, options, &instance, &why) < 0) {
-		certctl_log_error(CERTCTL_LOG_ERROR, "connector.refused", &why, "issuer", row->id, "type", row->type,
-			NULL);
-		return;
+	if (rc < 0) {
+		talloc_free(instance);
+		return rc;
 	}
-	instance->is_named = true;
 	memcpy(instance->sha256, sha256, sizeof(instance->sha256));
 	show(connectors, instance);
-	certctl_log(CERTCTL_LOG_INFO, "connector.opened", "issuer", row->id, "type", row->type, NULL);
+	certctl_log(CERTCTL_LOG_INFO, "connector.opened", instance_word(wanted->kind), wanted->id, "type", wanted->type,
+		NULL);
+	return 0;
 }
 
-/* A row for each, so that certificates can refer to it, whether or not its plugin opens here. */
-static int load_issuer(struct connectors *connectors, TALLOC_CTX *mem, const struct connector_file_row *row,
-	struct certctl_error *err)
+void instances_open(struct connectors *connectors, const struct wanted_instance *wanted)
 {
-	CERTCTL_AUTO(json_decref) json_t *options = NULL;
+	CERTCTL_AUTO(json_decref) json_t *config = NULL;
+	const struct certctl_description *description = NULL;
+	struct certctl_error why = { 0 };
 	char sha256[65];
-	int rc = certctl_json_parse(row->options, strlen(row->options), NULL, &options, err);
+	int rc = certctl_plugin_describe(connectors->pool, wanted->kind, wanted->type, &description, &why);
 
 	if (rc == 0)
-		rc = digest(mem, row, sha256, err);
+		rc = connector_options_resolve(&connectors->options, description->options, description->config_size,
+			wanted->source, wanted->options, NULL, NULL, &config, &why);
+	digest(wanted, config ? config : wanted->options, sha256);
+	if (instances_know(connectors, wanted, sha256))
+		return;
 	if (rc == 0)
-		rc = db_once(connectors->options.db, mem, &query_issuer_from_file,
-			DB_VALUES(db_text(row->id), db_text(row->name ? row->name : row->id), db_text(row->type),
-				db_text("{}")),
-			NULL, err);
-	if (rc == 0)
-		open_row(connectors, row, options, sha256);
-	return rc;
+		rc = open_new(connectors, wanted, config, sha256, &why);
+	if (rc < 0)
+		instances_refuse(connectors, wanted, sha256, &why);
 }
 
-static int disable_others(struct connectors *connectors, TALLOC_CTX *mem, const struct connector_files *files,
-	struct certctl_error *err)
-{
-	const char **ids = talloc_zero_array(mem, const char *, (unsigned)files->issuers.count + 1);
-	const struct connector_file_row *rows = files->issuers.items;
-	const char *array;
-
-	if (!ids)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	for (size_t i = 0; i < files->issuers.count; i++)
-		ids[i] = rows[i].id;
-	array = db_array(mem, ids, files->issuers.count);
-	return db_once(connectors->options.db, mem, &query_issuers_from_files_disable, DB_VALUES(db_text(array)), NULL,
-		err);
-}
-
-/* What the files no longer name is asked no more.  It is not freed: somebody may be in the middle of a call. */
-static void leave_out_others(struct connectors *connectors)
+/* It is not freed: somebody may be in the middle of a call. */
+void instances_end(struct connectors *connectors, enum connector_source source)
 {
 	pthread_mutex_lock(&connectors->lock);
-	for (struct instance **at = &connectors->issuers; *at;) {
+	for (struct instance **at = &connectors->instances; *at;) {
 		struct instance *instance = *at;
 
-		if (instance->is_named) {
+		if (instance->is_named || instance->source != source) {
 			at = &instance->next;
 			continue;
 		}
 		*at = instance->next;
-		certctl_log(CERTCTL_LOG_INFO, "connector.removed", "issuer", instance->id, NULL);
+		certctl_log(CERTCTL_LOG_INFO, "connector.removed", instance_word(instance->kind), instance->id, NULL);
 	}
 	pthread_mutex_unlock(&connectors->lock);
-}
-
-/* The issuer of ca_cert_path and ca_key_path, over one of the same id in the files. */
-static int add_own_issuer(const struct connectors_options *options, TALLOC_CTX *mem, struct connector_files *files,
-	struct certctl_error *err)
-{
-	struct connector_file_row *rows = files->issuers.items, *row = NULL;
-	CERTCTL_AUTO(json_decref)
-	json_t *json =
-		json_pack("{s:s, s:s}", "ca_cert_path", options->ca_cert_path, "ca_key_path", options->ca_key_path);
-	const char *text = json ? certctl_json_text(mem, json, NULL) : NULL;
-
-	for (size_t i = 0; i < files->issuers.count; i++)
-		if (strcmp(rows[i].id, OWN_ISSUER) == 0)
-			row = &rows[i];
-	if (row) {
-		certctl_log(CERTCTL_LOG_WARNING, "connector.overridden", "issuer", OWN_ISSUER, "by", "ca.cert_path",
-			NULL);
-	} else {
-		rows = talloc_realloc(mem, rows, struct connector_file_row, (unsigned)files->issuers.count + 1);
-		row = rows ? &rows[files->issuers.count] : NULL;
-	}
-	if (!row || !text)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	files->issuers.count += row == &rows[files->issuers.count];
-	files->issuers.items = rows;
-	*row = (struct connector_file_row){ .id = OWN_ISSUER, .name = "Local CA", .type = "local-ca", .options = text };
-	return 0;
-}
-
-int connectors_check(const char *directory, struct certctl_error *err)
-{
-	TALLOC_CTX *mem = talloc_new(NULL);
-	struct connector_files files = { 0 };
-	int rc = connector_files_read(mem, directory, &files, err);
-
-	talloc_free(mem);
-	return rc;
-}
-
-int connectors_load(struct connectors *connectors, struct certctl_error *err)
-{
-	const struct connectors_options *options = &connectors->options;
-	TALLOC_CTX *mem = talloc_new(NULL);
-	struct connector_files files = { 0 };
-	int rc = connector_files_read(mem, options->directory, &files, err);
-
-	if (rc == 0 && options->ca_cert_path)
-		rc = add_own_issuer(options, mem, &files, err);
-	const struct connector_file_row *rows = files.issuers.items;
-
-	for (struct instance *instance = connectors->issuers; instance; instance = instance->next)
-		instance->is_named = false;
-	for (size_t i = 0; rc == 0 && i < files.issuers.count; i++)
-		rc = load_issuer(connectors, mem, &rows[i], err);
-	if (rc == 0)
-		rc = disable_others(connectors, mem, &files, err);
-	if (rc == 0)
-		leave_out_others(connectors);
-	talloc_free(mem);
-	return rc;
 }
 
 /* --- For everybody else ---------------------------------------------------------------------------------------------- */
 
+static int borrow(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id,
+	struct certctl_connector **ret, struct certctl_error *err)
+{
+	pthread_mutex_lock(&connectors->lock);
+	const struct instance *instance = find(connectors, kind, id);
+	struct certctl_connector *connector = instance ? instance->connector : NULL;
+
+	pthread_mutex_unlock(&connectors->lock);
+	if (!connector)
+		return certctl_fail(err, CERTCTL_E_NOT_FOUND, "%s '%s' is not open here", instance_word(kind), id);
+	*ret = connector;
+	return 0;
+}
+
 int connectors_issuer(struct connectors *connectors, const char *id, struct certctl_connector **ret,
 	struct certctl_error *err)
 {
-	pthread_mutex_lock(&connectors->lock);
-	const struct instance *instance = find(connectors, id);
+	return borrow(connectors, CERTCTL_ISSUER, id, ret, err);
+}
 
-	pthread_mutex_unlock(&connectors->lock);
+int connectors_notifier(struct connectors *connectors, const char *id, struct certctl_connector **ret,
+	struct certctl_error *err)
+{
+	return borrow(connectors, CERTCTL_NOTIFIER, id, ret, err);
+}
+
+void connectors_status(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, TALLOC_CTX *mem,
+	struct connector_status *ret)
+{
+	*ret = (struct connector_status){ "closed", NULL };
+	pthread_mutex_lock(&connectors->lock);
+	const struct instance *instance = find(connectors, kind, id);
+
 	if (instance) {
-		*ret = instance->connector;
-		return 0;
+		ret->status = instance->connector ? "open" : "refused";
+		if (instance->why.code)
+			ret->reason = talloc_asprintf(mem, "%s%s", instance->connector ? "open as it was before: " : "",
+				instance->why.what);
 	}
-	return certctl_fail(err, CERTCTL_E_NOT_FOUND, "issuer '%s' is not open here", id);
+	pthread_mutex_unlock(&connectors->lock);
+}
+
+int connectors_describe(struct connectors *connectors, enum certctl_plugin_kind kind, const char *type,
+	const struct certctl_description **ret, struct certctl_error *err)
+{
+	return certctl_plugin_describe(connectors->pool, kind, type, ret, err);
+}
+
+int connectors_plugins(struct connectors *connectors,
+	void (*each)(void *arg, const char *file, const struct certctl_description *description,
+		const struct certctl_error *why),
+	void *arg, struct certctl_error *err)
+{
+	return certctl_plugins_list(connectors->pool, each, arg, err);
 }
 
 int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
@@ -301,8 +320,9 @@ int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct jo
 	bool is_complete = true;
 
 	pthread_mutex_lock(&connectors->lock);
-	for (struct instance *instance = connectors->issuers; instance; instance = instance->next) {
-		unsigned slots = certctl_connector_free_slots(instance->connector);
+	for (struct instance *instance = connectors->instances; instance; instance = instance->next) {
+		bool is_issuer = instance->kind == CERTCTL_ISSUER && instance->connector;
+		unsigned slots = is_issuer ? certctl_connector_free_slots(instance->connector) : 0;
 
 		if (slots == 0)
 			continue;

@@ -7,21 +7,33 @@
 #include <glob.h>
 #include <string.h>
 
-static const struct certctl_field instance_fields[] = { CERTCTL_OPTION(struct connector_file_row, id, CERTCTL_TEXT,
-								.required = true, .max = 63,
-								.help = "What certificates refer to."),
-	CERTCTL_OPTION(struct connector_file_row, name, CERTCTL_TEXT, .max = 200,
-		.help = "For people; the id when absent."),
-	CERTCTL_OPTION(struct connector_file_row, type, CERTCTL_TEXT, .required = true, .max = 63,
-		.help = "Id of the plugin."),
-	CERTCTL_OPTION(struct connector_file_row, options, CERTCTL_TEXT, .fallback = "{}", .max = 65536,
-		.flags = RESOURCE_DOCUMENT, .help = "As the plugin's reference page describes them."),
+#define COMMON                                                                                                         \
+	CERTCTL_OPTION(struct connector_file_row, id, CERTCTL_TEXT, .required = true, .max = 63,                       \
+		.help = "What others refer to."),                                                                      \
+		CERTCTL_OPTION(struct connector_file_row, name, CERTCTL_TEXT, .max = 200,                              \
+			.help = "For people; the id when absent."),                                                    \
+		CERTCTL_OPTION(struct connector_file_row, type, CERTCTL_TEXT, .required = true, .max = 63,             \
+			.help = "Id of the plugin."),                                                                  \
+		CERTCTL_OPTION(struct connector_file_row, options, CERTCTL_TEXT, .fallback = "{}", .max = 65536,       \
+			.flags = RESOURCE_DOCUMENT, .help = "As the plugin's reference page describes them.")
+
+static const struct certctl_field issuer_fields[] = { COMMON,
+	CERTCTL_OPTION(struct connector_file_row, unknown_hold_seconds, CERTCTL_INTEGER, .fallback = "3600", .min = 0,
+		.max = 2592000, .help = "How long an order whose outcome is unknown is not asked for again."),
+	CERTCTL_OPTION(struct connector_file_row, rate_per_hour, CERTCTL_INTEGER, .min = 1, .max = 1000000,
+		.help = "Certificates that it is asked for in an hour at most; absent: any number."),
+	{ 0 } };
+static const struct certctl_field notifier_fields[] = { COMMON,
+	CERTCTL_OPTION(struct connector_file_row, events, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 50,
+		.help = "What it is told of when no policy says otherwise; empty: everything."),
+	CERTCTL_OPTION(struct connector_file_row, item_options, CERTCTL_TEXT, .fallback = "{}", .max = 65536,
+		.flags = RESOURCE_DOCUMENT, .help = "Recipient, channel, as the plugin's reference page describes."),
 	{ 0 } };
 
-static int read_row(TALLOC_CTX *mem, const char *path, const json_t *document, struct connector_file_row *ret,
-	struct certctl_error *err)
+static int read_row(TALLOC_CTX *mem, const char *path, const struct certctl_field *fields, const json_t *document,
+	struct connector_file_row *ret, struct certctl_error *err)
 {
-	int rc = resource_parse(mem, instance_fields, path, document, NULL, ret, err);
+	int rc = resource_parse(mem, fields, path, document, NULL, ret, err);
 
 	if (rc < 0)
 		return rc;
@@ -30,11 +42,11 @@ static int read_row(TALLOC_CTX *mem, const char *path, const json_t *document, s
 	return 0;
 }
 
-static int add_row(TALLOC_CTX *mem, const char *path, const json_t *document, struct certctl_list *list,
-	struct certctl_error *err)
+static int add_row(TALLOC_CTX *mem, const char *path, const struct certctl_field *fields, const json_t *document,
+	struct certctl_list *list, struct certctl_error *err)
 {
 	struct connector_file_row row = { 0 }, *rows = list->items;
-	int rc = read_row(mem, path, document, &row, err);
+	int rc = read_row(mem, path, fields, document, &row, err);
 
 	if (rc < 0)
 		return rc;
@@ -70,15 +82,19 @@ static int read_file(TALLOC_CTX *mem, const char *file, struct connector_files *
 		return rc;
 	json_object_foreach(yaml->root, key, value)
 	{
-		if (strcmp(key, "issuers") != 0 || !json_is_array(value)) {
-			certctl_fail(err, CERTCTL_E_INVALID, "%s: only lists of 'issuers' are understood", key);
+		bool is_notifiers = strcmp(key, "notifiers") == 0;
+
+		if ((strcmp(key, "issuers") != 0 && !is_notifiers) || !json_is_array(value)) {
+			certctl_fail(err, CERTCTL_E_INVALID,
+				"%s: only lists of 'issuers' and 'notifiers' are understood", key);
 			return locate(yaml, key, err);
 		}
 		json_array_foreach(value, i, item)
 		{
-			char *path = talloc_asprintf(mem, "issuers[%zu]", i);
+			char *path = talloc_asprintf(mem, "%s[%zu]", key, i);
 
-			if (add_row(mem, path, item, &files->issuers, err) < 0)
+			if (add_row(mem, path, is_notifiers ? notifier_fields : issuer_fields, item,
+				    is_notifiers ? &files->notifiers : &files->issuers, err) < 0)
 				return locate(yaml, path, err);
 		}
 	}

@@ -7,11 +7,16 @@
 struct connector_file_row {
 	const char *id, *name, *type;
 	const char *options; /* JSON */
+	/* of issuers */
+	int64_t unknown_hold_seconds, rate_per_hour;
+	/* of notifiers */
+	struct certctl_list events;
+	const char *item_options; /* JSON */
 };
 
 /** All files together. */
 struct connector_files {
-	struct certctl_list issuers; /* of struct connector_file_row */
+	struct certctl_list issuers, notifiers; /* of struct connector_file_row */
 };
 
 /** Every *.yaml below `directory`, in the order of their names; a directory that is not there is empty. */

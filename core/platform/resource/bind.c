@@ -39,13 +39,19 @@ static size_t count_fields(const struct certctl_field *fields)
 	return count;
 }
 
+/* Taken elsewhere and shown from a column is a column to reads; shown from nowhere is the hook's. */
+bool resource_is_extension(const struct certctl_field *field)
+{
+	return field->flags & RESOURCE_ELSEWHERE && field->flags & RESOURCE_READ_ONLY;
+}
+
 static void bind_columns(struct resource_bound *bound)
 {
 	const struct certctl_field *fields = bound->resource->fields;
 
 	bound->shown = talloc_zero_array(bound, struct bound_column, (unsigned)count_fields(fields) + 1);
 	for (; bound->shown && fields->name; fields++)
-		if (!(fields->flags & RESOURCE_WRITE_ONLY))
+		if (!(fields->flags & RESOURCE_WRITE_ONLY) && !resource_is_extension(fields))
 			bind_column(bound, fields, &bound->shown[bound->shown_count++]);
 }
 

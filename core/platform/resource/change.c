@@ -89,7 +89,7 @@ static int check_match(struct changing *changing, struct certctl_error *err)
 	resource_write_one(&text, changing->bound, changing->rows, 0);
 	int rc = certctl_buffer_finish(&text, err);
 
-	if (rc < 0 || http_if_match(change->request, http_tag(change->request, text.data, text.len)))
+	if (rc < 0 || http_if_match(change->request, resource_row_tag(change->request, changing->bound, &text)))
 		return rc;
 	change->reply->status = 412;
 	change->reply->code = "precondition_failed";
@@ -113,6 +113,10 @@ static int take_out_read_only(struct resource_change *change, json_t *document, 
 
 		if (field->flags & RESOURCE_WRITE_ONLY || !(is_fixed || field->flags & RESOURCE_READ_ONLY))
 			continue;
+		if (value && resource_is_extension(field) && change->before) {
+			json_object_del(document, field->name);
+			continue;
+		}
 		if (value && !(change->before && there && json_equal(value, there)))
 			rc = resource_problem(change, err, field->name,
 				is_fixed ? "cannot be changed" : "is read-only");
@@ -185,7 +189,14 @@ static int read_wanted(struct changing *changing, struct certctl_error *err)
 			*err = rc < 0 ? first : second;
 		return rc < 0 ? rc : parsed;
 	}
-	rc = call(changing->change.resource->check, &changing->change, err);
+	return 0;
+}
+
+/* What no member can say alone; a problem that was told is one even when the hook says 0. */
+static int check_wanted(struct changing *changing, struct certctl_error *err)
+{
+	int rc = call(changing->change.resource->check, &changing->change, err);
+
 	return rc == 0 && changing->change.reply->problems ? CERTCTL_E_INVALID : rc;
 }
 
@@ -350,6 +361,8 @@ static int create(struct db *db, void *arg, struct certctl_error *err)
 	if (rc == 0)
 		rc = make_id(changing, err);
 	if (rc == 0)
+		rc = check_wanted(changing, err);
+	if (rc == 0)
 		rc = insert_row(changing, err);
 	if (rc == 0)
 		rc = call(change->resource->written, change, err);
@@ -370,6 +383,8 @@ static int update(struct db *db, void *arg, struct certctl_error *err)
 		rc = check_match(changing, err);
 	if (rc == 0)
 		rc = read_wanted(changing, err);
+	if (rc == 0)
+		rc = check_wanted(changing, err);
 	if (rc == 0)
 		rc = update_row(changing, err);
 	if (rc == 0)
@@ -429,6 +444,13 @@ static void name_member(struct changing *changing, const struct certctl_error *e
 				json_pack("[{s:s, s:s}]", "field", field->name, "detail", err->what + len + 2);
 }
 
+static void done(void *arg)
+{
+	struct changing *changing = arg;
+
+	changing->change.resource->done(&changing->change);
+}
+
 static int run(struct changing *changing, db_work_fn *work, struct certctl_error *err)
 {
 	struct resource_change *change = &changing->change;
@@ -438,68 +460,68 @@ static int run(struct changing *changing, db_work_fn *work, struct certctl_error
 	change->db = NULL;
 	if (rc == CERTCTL_E_INVALID)
 		name_member(changing, &why);
-	if (rc == 0 && change->is_changed)
-		rc = call(change->resource->done, change, &why);
+	if (rc == 0 && change->is_changed && change->resource->done)
+		db_when_committed(change->services->db(change->request), done, changing);
 	if (rc < 0 && err)
 		*err = why;
 	return rc;
 }
 
-static void end(struct changing *changing)
+static int release(struct changing *changing)
 {
 	json_decref(changing->body);
 	json_decref(changing->change.document);
 	json_decref(changing->change.before);
 	json_decref(changing->change.after);
+	return 0;
 }
 
-static void start(struct changing *changing, struct http_request *request, struct http_reply *reply,
-	enum resource_verb verb)
+/* Lives as long as the request: what is to be done after the commit may come after the handler. */
+static struct changing *start(struct http_request *request, struct http_reply *reply, enum resource_verb verb,
+	struct certctl_error *err)
 {
-	const struct resource_bound *bound = resource_bound_of(request);
+	struct changing *changing = talloc_zero(request, struct changing);
 
-	*changing = (struct changing){ .bound = bound,
-		.change = { .verb = verb,
-			.resource = bound->resource,
-			.services = bound->services,
-			.request = request,
-			.reply = reply,
-			.mem = request,
-			.id = verb == RESOURCE_CREATE ? NULL : http_path(request, "id") } };
+	if (!changing) {
+		certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	changing->bound = resource_bound_of(request);
+	changing->change = (struct resource_change){ .verb = verb,
+		.resource = changing->bound->resource,
+		.services = changing->bound->services,
+		.request = request,
+		.reply = reply,
+		.mem = request,
+		.id = verb == RESOURCE_CREATE ? NULL : http_path(request, "id") };
+	talloc_set_destructor(changing, release);
+	return changing;
 }
 
 int resource_handle_create(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	struct changing changing;
-
-	start(&changing, request, reply, RESOURCE_CREATE);
-	int rc = resource_read_document(request, reply, false, &changing.body, err);
+	struct changing *changing = start(request, reply, RESOURCE_CREATE, err);
+	int rc = changing ? resource_read_document(request, reply, false, &changing->body, err) : CERTCTL_E_NO_MEMORY;
 
 	if (rc == 0)
-		rc = run(&changing, create, err);
-	if (rc == 0) {
-		http_reply_header(reply, "Location",
-			talloc_asprintf(request, "%s/%s", changing.bound->resource->path, changing.change.id));
-		rc = resource_show_one(request, reply, changing.bound, 201, changing.rows);
-	}
-	end(&changing);
-	return rc;
+		rc = run(changing, create, err);
+	if (rc < 0)
+		return rc;
+	http_reply_header(reply, "Location",
+		talloc_asprintf(request, "%s/%s", changing->bound->resource->path, changing->change.id));
+	return resource_show_one(request, reply, changing->bound, 201, changing->rows);
 }
 
 static int handle_update(struct http_request *request, struct http_reply *reply, enum resource_verb verb,
 	struct certctl_error *err)
 {
-	struct changing changing;
-
-	start(&changing, request, reply, verb);
-	int rc = resource_read_document(request, reply, verb == RESOURCE_PATCH, &changing.body, err);
+	struct changing *changing = start(request, reply, verb, err);
+	int rc = changing ? resource_read_document(request, reply, verb == RESOURCE_PATCH, &changing->body, err)
+			  : CERTCTL_E_NO_MEMORY;
 
 	if (rc == 0)
-		rc = run(&changing, update, err);
-	if (rc == 0)
-		rc = resource_show_one(request, reply, changing.bound, 200, changing.rows);
-	end(&changing);
-	return rc;
+		rc = run(changing, update, err);
+	return rc < 0 ? rc : resource_show_one(request, reply, changing->bound, 200, changing->rows);
 }
 
 int resource_handle_replace(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -514,11 +536,8 @@ int resource_handle_patch(struct http_request *request, struct http_reply *reply
 
 int resource_handle_delete(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	struct changing changing;
+	struct changing *changing = start(request, reply, RESOURCE_DELETE, err);
+	int rc = changing ? run(changing, delete, err) : CERTCTL_E_NO_MEMORY;
 
-	start(&changing, request, reply, RESOURCE_DELETE);
-	int rc = run(&changing, delete, err);
-
-	end(&changing);
 	return rc < 0 ? rc : http_reply_empty(reply, 204);
 }

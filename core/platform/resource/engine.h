@@ -35,6 +35,8 @@ struct resource_bound {
 	const struct certctl_field *parameters; /* of its list */
 };
 
+/* Is it a member that only the hook `extend` shows? */
+bool resource_is_extension(const struct certctl_field *field);
 int resource_bind(TALLOC_CTX *mem, const struct resource *resource, const struct resource_services *services,
 	struct resource_bound **ret, struct certctl_error *err) CERTCTL_CHECKED;
 const struct resource_bound *resource_bound_of(const struct http_request *request);
@@ -90,6 +92,9 @@ const char *resource_value_text(TALLOC_CTX *mem, const struct certctl_field *fie
 /* Read one, with its ETag.  NOT_FOUND when it is not there, or outside of the caller's scope. */
 int resource_read_one(struct http_request *request, const struct resource_bound *bound, struct db *db, const char *id,
 	struct db_result **ret, struct certctl_error *err) CERTCTL_CHECKED;
+/* What If-Match must have: the whole tag of a row, or how it begins. */
+const char *resource_row_tag(struct http_request *request, const struct resource_bound *bound,
+	const struct certctl_buffer *row);
 /* Reply with row 0. */
 int resource_show_one(struct http_request *request, struct http_reply *reply, const struct resource_bound *bound,
 	unsigned status, const struct db_result *rows);

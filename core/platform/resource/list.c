@@ -254,6 +254,17 @@ static const char *next_cursor(const struct listing *listing)
 	return list_cursor_write(listing, &next);
 }
 
+static void write_row(const struct listing *listing, const struct list_part *part, size_t row,
+	struct certctl_buffer *out)
+{
+	resource_write_row(out, listing->columns, listing->column_count, part->rows, row, (int)listing->sort_count + 1);
+	if (!listing->is_extended || out->len == 0)
+		return;
+	out->len--;
+	listing->bound->resource->extend(listing->request, db_value_at(part->rows, row, 0), false, out);
+	certctl_buffer_puts(out, "}");
+}
+
 static void write_page(const struct listing *listing, struct certctl_buffer *out, int64_t total)
 {
 	const char *separator = "";
@@ -262,8 +273,7 @@ static void write_page(const struct listing *listing, struct certctl_buffer *out
 	for (size_t i = 0; i < listing->part_count; i++)
 		for (size_t row = 0; row < listing->parts[i].count; row++, separator = ",") {
 			certctl_buffer_puts(out, separator);
-			resource_write_row(out, listing->columns, listing->column_count, listing->parts[i].rows, row,
-				(int)listing->sort_count + 1);
+			write_row(listing, &listing->parts[i], row, out);
 		}
 	certctl_buffer_puts(out, "],\"next_cursor\":");
 	if (listing->has_more && listing->row_count > 0)

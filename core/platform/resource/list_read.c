@@ -22,6 +22,14 @@ static const struct bound_column *find_column(const struct resource_bound *bound
 
 /* --- Members --------------------------------------------------------------------------------------------------------- */
 
+static bool is_extension(const struct resource_bound *bound, const char *word, size_t len)
+{
+	for (const struct certctl_field *field = bound->resource->fields; field->name; field++)
+		if (resource_is_extension(field) && resource_is_name(field->name, word, len))
+			return true;
+	return false;
+}
+
 static int read_fields(struct listing *listing, struct certctl_error *err)
 {
 	const struct resource_bound *bound = listing->bound;
@@ -29,14 +37,18 @@ static int read_fields(struct listing *listing, struct certctl_error *err)
 	bool marks[LIST_COLUMNS_MAX] = { false };
 
 	certctl_assert(bound->shown_count <= LIST_COLUMNS_MAX);
+	listing->is_extended = !names && bound->resource->extend;
 	for (const char *word = names; word; word++) {
 		size_t len = strcspn(word, ",");
 		const struct bound_column *column = find_column(bound, word, len);
 
-		if (!column)
+		if (column)
+			marks[column - bound->shown] = true;
+		else if (is_extension(bound, word, len))
+			listing->is_extended = true;
+		else
 			return certctl_fail(err, CERTCTL_E_INVALID, "fields: there is no member '%.*s'", (int)len,
 				word);
-		marks[column - bound->shown] = true;
 		word += len;
 		if (!*word)
 			break;

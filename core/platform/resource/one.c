@@ -1,6 +1,8 @@
 /* One of a kind: read, shown, with the tag that later changes are compared with. */
 #include "engine.h"
 
+#include <string.h>
+
 void resource_put_outputs(struct certctl_buffer *out, const struct resource_bound *bound)
 {
 	for (size_t i = 0; i < bound->shown_count; i++)
@@ -31,19 +33,45 @@ int resource_read_one(struct http_request *request, const struct resource_bound 
 	return 0;
 }
 
-/* The tag is that of the row alone: what other processes say changes without anybody changing the resource. */
+/* Half of the tag for the row, half for what others say of it: a change is compared with the first half alone. */
+#define ROW_DIGITS 16
+
+const char *resource_row_tag(struct http_request *request, const struct resource_bound *bound,
+	const struct certctl_buffer *row)
+{
+	const char *tag = http_tag(request, row->data, row->len);
+
+	/* Without the quote at its end: the beginning of a tag. */
+	return bound->resource->extend ? talloc_strndup(request, tag, 1 + ROW_DIGITS) : tag;
+}
+
+static void extend(struct http_request *request, const struct resource_bound *bound, const char *id, bool is_single,
+	struct certctl_buffer *out, const char **tag)
+{
+	size_t row_len = out->len - 1;
+
+	out->len--;
+	bound->resource->extend(request, id, is_single, out);
+	const char *rest = http_tag(request, out->data + row_len, out->len - row_len);
+
+	*tag = talloc_asprintf(request, "%s%.*s\"", *tag, ROW_DIGITS, rest + 1);
+	certctl_buffer_puts(out, "}");
+}
+
 int resource_show_one(struct http_request *request, struct http_reply *reply, const struct resource_bound *bound,
 	unsigned status, const struct db_result *rows)
 {
 	struct certctl_buffer *out = &reply->body;
 
 	resource_write_one(out, bound, rows, 0);
-	http_reply_header(reply, "ETag", http_tag(request, out->data, out->len));
-	if (bound->resource->extend && out->len > 0) {
-		out->len--;
-		bound->resource->extend(request, rows, out);
-		certctl_buffer_puts(out, "}");
-	}
+	if (out->failed)
+		return http_reply_json(reply, status);
+	const char *tag = resource_row_tag(request, bound, out);
+
+	if (bound->resource->extend)
+		extend(request, bound, db_get_text(rows, 0, "id"), strcmp(request->route->method, "GET") == 0, out,
+			&tag);
+	http_reply_header(reply, "ETag", tag ? tag : "\"\"");
 	return http_reply_json(reply, status);
 }
 

@@ -117,8 +117,10 @@ void resource_write_members(struct certctl_buffer *out, const struct certctl_fie
 void resource_write_row(struct certctl_buffer *out, const struct bound_column *const *columns, size_t count,
 	const struct db_result *rows, size_t row, int first)
 {
+	certctl_buffer_append(out, "{", 1);
 	for (size_t i = 0; i < count; i++) {
-		certctl_buffer_append(out, i ? "," : "{", 1);
+		if (i)
+			certctl_buffer_append(out, ",", 1);
 		certctl_buffer_append(out, columns[i]->key, columns[i]->key_len);
 		resource_write_value(out, columns[i]->field, db_value_at(rows, row, first + (int)i));
 	}

@@ -10,8 +10,15 @@ from lib.story import Story
 
 
 class ResourceStory(Story):
+    def prepare(self):
+        """Settings of the server, as its environment."""
+        return {}
+
     def setUp(self):
         super().setUp()
+        before = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
+        os.environ.update(self.prepare())
         self.control = ControlPlane(self.folder)
         self.keep(self.control.start())
         with open(os.path.join(os.path.dirname(self.control.ca_file), "admin.key"), encoding="utf-8") as file:

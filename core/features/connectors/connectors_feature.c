@@ -1,0 +1,30 @@
+/* The routes of connectors. */
+#include "instances.h"
+
+static int test_issuer(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	return instance_test(request, reply, &connectors_issuers, CERTCTL_ISSUER, err);
+}
+
+static int test_notifier(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	return instance_test(request, reply, &connectors_notifiers, CERTCTL_NOTIFIER, err);
+}
+
+static const struct resource *const resources[] = { &connectors_issuers, &connectors_notifiers, NULL };
+
+static const struct http_route routes[] = {
+	{ "POST", "/api/v1/issuers/{id}/test", PERMISSION_ISSUERS_WRITE, test_issuer,
+		.summary = "Ask an issuer's CA whether it would issue", .gives = &instance_test_body },
+	{ "POST", "/api/v1/notifiers/{id}/test", PERMISSION_NOTIFIERS_WRITE, test_notifier,
+		.summary = "Send a message that is marked as a test", .gives = &instance_test_body },
+	{ "GET", "/api/v1/plugins", PERMISSION_SYSTEM_READ, connectors_list_plugins,
+		.summary = "List the plugins there are, with the schemas of their options",
+		.gives = &connectors_plugins_body },
+	{ 0 },
+};
+
+const struct feature connectors_feature = { .name = "connectors",
+	.about = "CAs and channels: how they are reached, and by which plugins.",
+	.resources = resources,
+	.routes = routes };
