@@ -180,9 +180,9 @@ static int add_operation(struct reading *reading, const char *name, const struct
 		(unsigned)resource->count + 1);
 	if (!operations)
 		return out_of_memory(err);
+	resource->operations = operations;
 	operations[resource->count] = *operation;
 	operations[resource->count].verb = free_verb(reading->api, resource, operation->verb);
-	resource->operations = operations;
 	resource->count++;
 	return 0;
 }

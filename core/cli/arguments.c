@@ -140,22 +140,31 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 /* --- Options from the document ------------------------------------------------------------------------------------------ */
 
+#define CHOICES_MAX 40 /* what still fits beside an option */
+
+static const char *choices_of(TALLOC_CTX *mem, json_t *schema, const char *separator)
+{
+	json_t *choices = json_object_get(schema, "enum"), *choice;
+	char *text = talloc_strdup(mem, "");
+	size_t i;
+
+	json_array_foreach(choices, i, choice) if (json_is_string(choice)) text =
+		talloc_asprintf_append(text, "%s%s", *text ? separator : "", json_string_value(choice));
+	return text;
+}
+
 static const char *placeholder(TALLOC_CTX *mem, json_t *schema)
 {
 	static const struct {
 		const char *type, *shown;
 	} rows[] = { { "integer", "NUMBER" }, { "number", "NUMBER" }, { "boolean", "true|false" }, { "list", "A,B" },
 		{ "object", "YAML" }, { "secret", "@FILE" }, { "time", "TIME" }, { "reference", "ID" },
-		{ "duration", "DURATION" }, { "url", "URL" } };
-	json_t *choices = json_object_get(schema, "enum"), *choice;
-	char *text = talloc_strdup(mem, "");
-	size_t i;
+		{ "duration", "DURATION" }, { "url", "URL" }, { "enum", "WORD" } };
+	const char *choices = choices_of(mem, schema, "|");
 
-	json_array_foreach(choices, i, choice) if (json_is_string(choice)) text =
-		talloc_asprintf_append(text, "%s%s", *text ? "|" : "", json_string_value(choice));
-	if (text && *text && strlen(text) < 40)
-		return text;
-	for (i = 0; i < CERTCTL_COUNT(rows); i++)
+	if (*choices && strlen(choices) < CHOICES_MAX)
+		return choices;
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++)
 		if (strcmp(rows[i].type, api_type(schema)) == 0)
 			return rows[i].shown;
 	return "TEXT";
@@ -164,12 +173,15 @@ static const char *placeholder(TALLOC_CTX *mem, json_t *schema)
 static const char *help_of(TALLOC_CTX *mem, json_t *schema, const char *help, bool is_required)
 {
 	json_t *fallback = json_object_get(schema, "default");
-	const char *cell = fallback ? value_cell(mem, fallback) : "";
+	const char *cell = fallback ? value_cell(mem, fallback) : "", *choices = choices_of(mem, schema, ", ");
+	char *text;
 
 	if (!help)
 		help = certctl_json_text_or(schema, "description", "");
-	return talloc_asprintf(mem, "%s%s%s%s%s", is_required ? "Needed. " : "", help, *cell ? " (" : "", cell,
-		*cell ? ")" : "");
+	text = talloc_asprintf(mem, "%s%s", is_required ? "Needed. " : "", help);
+	if (strlen(choices) >= CHOICES_MAX)
+		text = talloc_asprintf_append(text, "%sOne of %s.", *text ? " " : "", choices);
+	return *cell ? talloc_asprintf_append(text, " (%s)", cell) : text;
 }
 
 static bool is_required(json_t *body, const char *name)

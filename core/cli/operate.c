@@ -1,6 +1,7 @@
 /* One operation: the call, and its reply as output.  Knows no resource. */
 #include "operate.h"
 #include "arguments.h"
+#include "text.h"
 #include "values.h"
 #include "wait.h"
 
@@ -93,13 +94,24 @@ static int print_many(struct cli *cli, const struct api_operation *operation, js
 	return rc < 0 ? rc : output_rows_end(out, NULL, err);
 }
 
+/* As it is into files and pipes; a terminal would obey some of it. */
+static void print_raw(struct cli *cli, const struct reply *reply)
+{
+	char *plain = cli->output.is_terminal ? text_plain(cli->mem, reply->text, true) : NULL;
+
+	if (plain)
+		fputs(plain, cli->output.to);
+	else
+		fwrite(reply->text, 1, reply->len, cli->output.to);
+}
+
 static int print_reply(struct cli *cli, const struct api_operation *operation, const struct reply *reply,
 	struct certctl_error *err)
 {
 	json_t *data = json_object_get(reply->json, "data");
 
 	if (operation->is_raw || (!reply->json && reply->len > 0)) {
-		fwrite(reply->text, 1, reply->len, cli->output.to);
+		print_raw(cli, reply);
 		return 0;
 	}
 	if (!reply->json) {

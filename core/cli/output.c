@@ -74,8 +74,11 @@ static int add_csv(struct output_rows *rows, json_t *page, struct certctl_error 
 		put_csv_head(&out, rows->columns);
 	json_array_foreach(page, i, row)
 	{
-		for (size_t j = 0; rows->columns[j]; j++)
-			text_csv_cell(&out, value_cell(mem, json_object_get(row, rows->columns[j])), j == 0);
+		for (size_t j = 0; rows->columns[j]; j++) {
+			const char *cell = value_cell(mem, json_object_get(row, rows->columns[j]));
+
+			text_csv_cell(&out, rows->output->is_terminal ? text_plain(mem, cell, false) : cell, j == 0);
+		}
 		certctl_buffer_puts(&out, "\r\n");
 	}
 	talloc_free(mem);

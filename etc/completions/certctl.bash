@@ -7,7 +7,7 @@ _certctl()
 	for ((i = 1; i <= COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ $word == = && ${#words[@]} -gt 0 ]]; then
-			words[-1]+==
+			words[-1]+='='
 		elif [[ ${#words[@]} -gt 0 && ${words[-1]} == --*= && $i -gt 1 && ${COMP_WORDS[i - 1]} == = ]]; then
 			words[-1]+=$word
 		else

@@ -78,7 +78,7 @@ class Wait(Story):
             script = (f"source {SOURCE}/etc/completions/certctl.bash\ncomplete -p certctl >/dev/null || exit 3\n"
                       f"COMP_WORDS=({quoted}); COMP_CWORD={len(words)}\n_certctl\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
         else:
-            script = (f"autoload -U compinit; compinit -u -D; source {SOURCE}/etc/completions/_certctl\n"
+            script = (f"fpath=({SOURCE}/etc/completions $fpath); autoload -U compinit; compinit -u -D\n"
                       "[[ ${_comps[certctl]} == _certctl ]] || exit 3\n"
                       "compadd() { shift 4; print -l -- \"$@\" }\n"
                       f"words=({quoted}); CURRENT={len(words) + 1}\n_certctl\n")
