@@ -4,11 +4,11 @@
 #include "core/features/certificates/certificates.sql.h"
 #include "fields.h"
 
-int certificate_hold(struct db *db, const char *id, struct certctl_error *err)
+int certificate_hold(struct db *db, const char *id, const char *scope, struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
 	struct db_result *rows = NULL;
-	int rc = db_run(db, mem, &query_certificate_hold, DB_VALUES(db_text(id)), &rows, err);
+	int rc = db_run(db, mem, &query_certificate_hold, DB_VALUES(db_text(id), db_text(scope)), &rows, err);
 
 	if (rc == 0 && db_rows(rows) == 0)
 		rc = certctl_fail(err, CERTCTL_E_NOT_FOUND, "certificate '%s' is not there", id);

@@ -4,8 +4,12 @@
 
 #include "core/features/feature.h"
 
-/** Inside a transaction: it is there and stays so until the end.  NOT_FOUND; CONFLICT: archived. */
-int certificate_hold(struct db *db, const char *id, struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * Inside a transaction: it is there and stays so until the end.
+ * @param scope  what the caller is limited to; NULL: not limited
+ * NOT_FOUND, also outside of the scope; CONFLICT: archived.
+ */
+int certificate_hold(struct db *db, const char *id, const char *scope, struct certctl_error *err) CERTCTL_CHECKED;
 
 extern const struct feature certificates_feature;
 

@@ -2,8 +2,9 @@
 -- name: certificate_visible  $1 id text, $2 scope jsonb
 SELECT id FROM managed_certificates WHERE id = $1 AND in_scope($2, team_id, issuer_id, profile_id);
 
--- name: certificate_hold  $1 id text
-SELECT archived_at IS NOT NULL AS is_archived FROM managed_certificates WHERE id = $1 FOR KEY SHARE;
+-- name: certificate_hold  $1 id text, $2 scope jsonb
+SELECT archived_at IS NOT NULL AS is_archived FROM managed_certificates
+WHERE id = $1 AND in_scope($2, team_id, issuer_id, profile_id) FOR KEY SHARE;
 
 -- --- Where it is ---
 

@@ -93,7 +93,7 @@ static int ask_for(struct db *db, void *arg, struct certctl_error *err)
 	struct audit_actor actor = audit_actor_of(asking->request);
 	struct db_value certificate = db_text(asking->certificate_id);
 	const char *targets = NULL;
-	int rc = certificate_hold(db, asking->certificate_id, err);
+	int rc = certificate_hold(db, asking->certificate_id, asking->request->scope, err);
 
 	if (rc == 0)
 		rc = want(db, asking, &targets, err);

@@ -30,7 +30,7 @@ static int ask_for(struct db *db, void *arg, struct certctl_error *err)
 	struct asking *asking = arg;
 	struct audit_actor actor = audit_actor_of(asking->request);
 	struct audit_event event = { "certificate_renewal_requested", "certificate", asking->id, NULL };
-	int rc = certificate_hold(db, asking->id, err);
+	int rc = certificate_hold(db, asking->id, asking->request->scope, err);
 
 	if (rc == 0)
 		rc = issuance_request(db, asking->id, actor.name, err);

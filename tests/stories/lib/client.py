@@ -5,6 +5,9 @@ import ssl
 from urllib.parse import urlsplit
 
 
+JSON = ("application/json", "application/problem+json")
+
+
 class ApiError(AssertionError):
     def __init__(self, method, path, status, body):
         super().__init__(f"{method} {path}: {status} {body}")
@@ -13,6 +16,8 @@ class ApiError(AssertionError):
 
 
 class Client:
+    _is_kept, _open = False, None
+
     def __init__(self, url, ca_file, key):
         self._where = urlsplit(url)
         self._tls = ssl.create_default_context(cafile=ca_file)
@@ -39,7 +44,8 @@ class Client:
 
     def exchange(self, method, path, body=None, headers=None):
         """One request, whatever comes of it: status, headers, the decoded body or None."""
-        connection = http.client.HTTPSConnection(self._where.hostname, self._where.port, context=self._tls, timeout=30)
+        connection = self._open or http.client.HTTPSConnection(self._where.hostname, self._where.port, context=self._tls, timeout=30)
+        self._open = connection if self._is_kept else None
         sent = {**({"Authorization": f"Bearer {self._key}"} if self._key else {}), **(headers or {})}
         text = None
         if body is not None:
@@ -50,14 +56,25 @@ class Client:
             reply = connection.getresponse()
             raw = reply.read().decode()
         finally:
-            connection.close()
-        return reply.status, reply.headers, json.loads(raw) if raw and "json" in reply.headers["Content-Type"] else None
+            if not self._is_kept:
+                connection.close()
+        return reply.status, reply.headers, json.loads(raw) if raw and reply.headers.get_content_type() in JSON else None
 
     def with_key(self, key):
         """The same server, asked by somebody else; None: without a key."""
         other = Client.__new__(Client)
         other._where, other._tls, other._key = self._where, self._tls, key
         return other
+
+    def kept(self):
+        """The same caller, whose exchange() keeps its connection: for many requests, by one thread."""
+        other = self.with_key(self._key)
+        other._is_kept = True
+        return other
+
+    def close(self):
+        if self._open:
+            self._open.close()
 
     def get(self, path, **options):
         return self.ask("GET", path, **options)
