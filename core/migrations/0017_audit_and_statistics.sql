@@ -52,3 +52,48 @@ BEGIN
 		GRANT SELECT ON certificate_status_counts, job_days, job_days_end, job_end_days TO certctl_read_only;
 	END IF;
 END $$;
+
+-- --- Months of the trail that were exported and taken out ---
+
+CREATE TABLE audit_archives (
+	until_id text COLLATE "C" PRIMARY KEY,
+	from_id text COLLATE "C" NOT NULL CHECK (from_id < until_id),
+	origin text NOT NULL,
+	events bigint NOT NULL CHECK (events >= 0),
+	last_batch bigint NOT NULL,
+	file_sha256 sha256_hex NOT NULL,
+	"time" timestamptz NOT NULL,
+	key sha256_hex NOT NULL,
+	signature text NOT NULL
+);
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON audit_archives FOR EACH ROW EXECUTE FUNCTION refuse_change();
+SELECT protect_audit('audit_archives');
+-- Only the owner of the schema says what was archived.
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'certctl') AND current_user <> 'certctl' THEN
+		REVOKE INSERT ON audit_archives FROM certctl;
+	END IF;
+END $$;
+
+-- Take out the months before `until`: only with their archive on record, only after a year, and by nobody but the owner.
+CREATE FUNCTION drop_audit_months(until text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	month record;
+	dropped int := 0;
+BEGIN
+	IF NOT EXISTS (SELECT FROM audit_archives WHERE until_id = until) THEN
+		RAISE EXCEPTION 'no archive ends there' USING ERRCODE = 'insufficient_privilege';
+	ELSIF until > first_id('ae-', clock.now() - interval '12 months') THEN
+		RAISE EXCEPTION 'the trail is kept for twelve months' USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	PERFORM set_config('lock_timeout', '5s', true);
+	FOR month IN SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'audit_events'::regclass
+			AND first_id('ae-', (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC') <= until LOOP
+		EXECUTE format('DROP TABLE %I', month.name);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $$;
+REVOKE ALL ON FUNCTION drop_audit_months(text) FROM PUBLIC;

@@ -25,6 +25,6 @@ int audit_record_change(struct db *db, const struct http_request *request, const
 {
 	const struct audit_actor actor = audit_actor_of(request);
 
-	return audit_record(db, &actor,
-		&(struct audit_event){ event->action, event->kind, event->id, event->details }, err);
+	return audit_record(db, &actor, &(struct audit_event){ event->action, event->kind, event->id, event->details },
+		err);
 }

@@ -4,6 +4,7 @@
 #include "core/platform/resource/resource.h"
 #include "proof.h"
 
+#include <certctl/json.h>
 #include <string.h>
 
 #define PAGE 500
@@ -19,10 +20,9 @@ struct format {
 struct export
 {
 	const struct format *format;
-	struct db_value filters[AUDIT_FILTERS];
-	const char *last_id; /* NULL: nothing was written yet */
-	int64_t count;       /* rows written */
-	int64_t batch;       /* of an export with proof: the next one */
+	struct audit_proof proof; /* its filters are those of an export without proof, too */
+	const char *last_id;      /* NULL: nothing was written yet */
+	int64_t count;            /* rows written */
 };
 
 /* --- Formats --------------------------------------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ static int read_page(struct http_request *request, const struct export *export, 
 {
 	struct db_value values[2 + AUDIT_FILTERS] = { db_integer(PAGE), db_text(export->last_id) };
 
-	memcpy(values + 2, export->filters, sizeof(export->filters));
+	memcpy(values + 2, export->proof.filters, sizeof(export->proof.filters));
 	return db_once(core_of(request)->db, mem, &query_audit_export, values, CERTCTL_COUNT(values), ret, err);
 }
 
@@ -144,7 +144,7 @@ static int next_batch(struct http_request *request, void *arg, struct certctl_bu
 {
 	struct export *export = arg;
 
-	return audit_proof_piece(core_of(request)->db, &export->batch, out, ret_is_done, err);
+	return audit_proof_piece(core_of(request)->db, &export->proof, out, ret_is_done, err);
 }
 
 /* --- The route ------------------------------------------------------------------------------------------------------- */
@@ -169,12 +169,27 @@ static int read_filters(struct http_request *request, struct export *export, str
 
 		if (rc < 0)
 			return rc;
-		export->filters[i] = db_text(text);
+		export->proof.filters[i] = db_text(text);
+		export->proof.is_selection |= text != NULL;
 	}
 	return 0;
 }
 
-/* A proof is of the whole trail: a part of a batch proves nothing. */
+/* The filters as they were given. */
+static const char *describe_filters(struct http_request *request)
+{
+	json_t *about = json_object();
+	const char *text = NULL;
+
+	for (size_t i = 0; i < AUDIT_FILTERS; i++)
+		if (http_query(request, audit_filters[i]))
+			json_object_set_new(about, audit_filters[i],
+				json_string(http_query(request, audit_filters[i])));
+	text = certctl_json_text(request, about, NULL);
+	json_decref(about);
+	return text;
+}
+
 static int read_proof(const struct http_request *request, const struct export *export, bool *ret,
 	struct certctl_error *err)
 {
@@ -185,12 +200,8 @@ static int read_proof(const struct http_request *request, const struct export *e
 		return certctl_fail(err, CERTCTL_E_INVALID, "proof: true or false expected");
 	if (!*ret)
 		return 0;
-	if (export->format != &formats[0])
-		return certctl_fail(err, CERTCTL_E_INVALID, "proof: only with format=jsonl");
-	for (size_t i = 0; i < AUDIT_FILTERS; i++)
-		if (export->filters[i].text)
-			return certctl_fail(err, CERTCTL_E_INVALID, "proof: not together with %s", audit_filters[i]);
-	return 0;
+	return export->format == &formats[0] ? 0
+					     : certctl_fail(err, CERTCTL_E_INVALID, "proof: only with format=jsonl");
 }
 
 int audit_export(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -208,7 +219,10 @@ int audit_export(struct http_request *request, struct http_reply *reply, struct 
 		rc = read_proof(request, export, &has_proof, err);
 	if (rc < 0)
 		return rc;
-	export->batch = 1;
+	export->proof.batch = 1;
+	export->proof.about = describe_filters(request);
+	if (!export->proof.about)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	http_reply_header(reply, "Content-Disposition",
 		talloc_asprintf(request, "attachment; filename=\"%s\"", export->format->file));
 	return http_reply_stream(reply, export->format->content_type, has_proof ? next_batch : next_events, export);

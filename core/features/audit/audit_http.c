@@ -117,7 +117,7 @@ static const struct certctl_field export_parameters[] = {
 	{ .name = "format", .type = CERTCTL_TEXT, .help = "jsonl (the default), json or csv." },
 	{ .name = "proof",
 		.type = CERTCTL_BOOLEAN,
-		.help = "With what `certctld audit verify` needs; jsonl without filters." },
+		.help = "With what `certctld audit verify --offline` needs; jsonl only." },
 	{ 0 },
 };
 

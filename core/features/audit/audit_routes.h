@@ -3,6 +3,7 @@
 #define CORE_AUDIT_ROUTES_H
 
 #include "core/features/feature.h"
+#include "proof.h"
 
 #include <certctl/field.h>
 
@@ -10,7 +11,6 @@
 extern const struct certctl_field audit_event_fields[];
 /** Names of the filters, in the order of the queries' parameters. */
 extern const char *const audit_filters[];
-#define AUDIT_FILTERS 7
 /** The value of a filter for the query, on the request: patterns, points in time. */
 int audit_filter_read(struct http_request *request, const char *name, const char *text, const char **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -36,7 +36,7 @@ struct audit_calls {
 	atomic_bool must_stop;
 	bool is_running;
 	pthread_t thread;
-	atomic_llong quiet, dropped;    /* since they were last written down */
+	atomic_llong quiet, dropped; /* since they were last written down */
 	atomic_ullong dropped_in_all;
 	int64_t counted_ms;
 };

@@ -113,7 +113,7 @@ static int verify_piece(const char *text, struct audit_verifier *verifier, struc
 static int verify_pieces(struct db_pool *db, struct audit_verifier *verifier, struct witness *witness,
 	struct certctl_error *err)
 {
-	int64_t batch = 1;
+	struct audit_proof proof = { .batch = 1 };
 	bool is_done = false;
 	int rc = 0;
 
@@ -122,7 +122,7 @@ static int verify_pieces(struct db_pool *db, struct audit_verifier *verifier, st
 		struct certctl_buffer piece;
 
 		certctl_buffer_init(&piece, mem, PIECE_MAX);
-		rc = audit_proof_piece(db, &batch, &piece, &is_done, err);
+		rc = audit_proof_piece(db, &proof, &piece, &is_done, err);
 		if (rc == 0)
 			rc = certctl_buffer_finish(&piece, err);
 		if (rc == 0)
@@ -142,9 +142,9 @@ static int count_events(struct db_pool *db, TALLOC_CTX *mem, const struct audit_
 			db_integer(report->epoch_first_seq)),
 		&rows, err);
 
-	if (rc == 0 && db_get_integer(rows, 0, "count") != report->events)
+	if (rc == 0 && db_get_integer(rows, 0, "count") != report->events - report->archived)
 		rc = certctl_fail(err, CERTCTL_E_INVALID, "%s events are where %lld were sealed: some were added",
-			db_get_text(rows, 0, "count"), (long long)report->events);
+			db_get_text(rows, 0, "count"), (long long)(report->events - report->archived));
 	return rc;
 }
 

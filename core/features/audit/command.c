@@ -1,5 +1,6 @@
-/* `certctld audit verify|link`: arguments, and which database they mean.  Knows nothing of hashes. */
+/* `certctld audit verify|link|archive`: arguments, and which database they mean.  Knows nothing of hashes. */
 #include "command.h"
+#include "archive.h"
 #include "check.h"
 #include "core/platform/terminal/terminal.h"
 #include "seal.h"
@@ -18,7 +19,7 @@ enum status { STATUS_GOOD = 0, STATUS_TAMPERED = 1, STATUS_FAILED = 2 };
 
 struct arguments {
 	struct terminal_server server;
-	const char *action, *offline, *reason;
+	const char *action, *offline, *reason, *before, *file;
 	const char *keys[KEYS_MAX];
 	size_t key_count;
 };
@@ -27,16 +28,30 @@ static const struct argp_option options[] = {
 	{ "offline", 'o', "FILE", 0, "verify: look at an export with proof instead of the database", 0 },
 	{ "pubkey", 'k', "FILE", 0,
 		"verify: trust this public key (default: " AUDIT_PUBLIC_FILE " of the state directory)", 0 },
+	{ "before", 'b', "DATE", 0, "archive: months that end by this day, at least twelve months ago", 0 },
+	{ "file", 'f', "FILE", 0, "archive: where their events go; must not be there yet", 0 },
 	{ "reason", 'r', "TEXT", 0, "link: why the trail goes on in another database", 0 },
 	{ 0 },
 };
 
+struct database;
+typedef enum status run_fn(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct database *database);
+struct action {
+	const char *name;
+	run_fn *run;
+	bool needs_owner;
+};
+static const struct action *find_action(const char *name);
+
 static void check_arguments(const struct arguments *arguments, struct argp_state *state)
 {
 	if (!arguments->action)
-		argp_error(state, "a command is needed: verify or link");
+		argp_error(state, "a command is needed: verify, link or archive");
 	if (strcmp(arguments->action, "link") == 0 && !arguments->reason)
 		argp_error(state, "link: --reason is needed");
+	if (strcmp(arguments->action, "archive") == 0 && (!arguments->before || !arguments->file))
+		argp_error(state, "archive: --before and --file are needed");
 	if (arguments->offline && arguments->key_count == 0)
 		argp_error(state, "--offline: --pubkey is needed");
 }
@@ -52,6 +67,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case 'o':
 		arguments->offline = text;
 		return 0;
+	case 'b':
+		arguments->before = text;
+		return 0;
+	case 'f':
+		arguments->file = text;
+		return 0;
 	case 'r':
 		arguments->reason = text;
 		return 0;
@@ -61,8 +82,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		arguments->keys[arguments->key_count++] = text;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (arguments->action || (strcmp(text, "verify") != 0 && strcmp(text, "link") != 0))
-			argp_error(state, "'%s': verify or link expected", text);
+		if (arguments->action || !find_action(text))
+			argp_error(state, "'%s': verify, link or archive expected", text);
 		arguments->action = text;
 		return 0;
 	case ARGP_KEY_END:
@@ -75,12 +96,14 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 static const struct argp_child children[] = { { &terminal_argp, 0, NULL, 0 }, { 0 } };
 
-static const struct argp parser = { options, parse_option, "verify|link",
+static const struct argp parser = { options, parse_option, "verify|link|archive",
 	"The audit trail.\v"
 	"`verify` recomputes every hash and signature, in the database or, with --offline, in an export that was made with "
 	"GET /api/v1/audit/export?format=jsonl&proof=true, for which the public key is all it needs. Exit status: 0 the trail is "
 	"as it was sealed, 1 it is not, 2 it could not be looked at.\n\n"
-	"`link` signs that the trail goes on in another database, after a dump was restored. Sealing waits for it.",
+	"`link` signs that the trail goes on in another database, after a dump was restored. Sealing waits for it.\n\n"
+	"`archive` verifies the trail, writes the events of whole months into a file, verifies that, records both, and only then takes "
+	"these months out of the database. Keep the file: it is the only copy.",
 	children, NULL, NULL };
 
 /* --- Database -------------------------------------------------------------------------------------------------------- */
@@ -90,7 +113,16 @@ struct database {
 	struct db_pool *pool;
 };
 
-static int open_database(TALLOC_CTX *mem, const struct settings *settings, struct database *ret,
+/* The server's own role may not take anything out of the trail; the schema's owner may. */
+static const char *owner_url(const struct settings *settings, const struct terminal_database *server)
+{
+	if (server->cluster)
+		return db_cluster_owner_conninfo(server->cluster);
+	return settings->database.migration_url.data ? (const char *)settings->database.migration_url.data
+						     : server->url;
+}
+
+static int open_database(TALLOC_CTX *mem, const struct settings *settings, bool as_owner, struct database *ret,
 	struct certctl_error *err)
 {
 	struct db_pool_options pool = { .program = "certctld audit", .size = 2, .statement_ms = 600000 };
@@ -99,6 +131,8 @@ static int open_database(TALLOC_CTX *mem, const struct settings *settings, struc
 	if (rc < 0)
 		return rc;
 	pool.conninfo = ret->server.url ? ret->server.url : db_cluster_conninfo(ret->server.cluster);
+	if (as_owner)
+		pool.conninfo = owner_url(settings, &ret->server);
 	return db_pool_new(mem, &pool, &ret->pool, err);
 }
 
@@ -139,8 +173,14 @@ static int read_keys(TALLOC_CTX *mem, const struct arguments *arguments, const s
 
 static void print_report(const struct audit_report *report)
 {
-	printf("The audit trail is as it was sealed: %lld events in %lld batches, head %s.\n",
-		(long long)report->events, (long long)report->batches, report->head);
+	if (report->is_selection)
+		printf("A selection: its %lld events of %lld are as they were sealed. It says nothing of the others.\n",
+			(long long)report->shown, (long long)report->events);
+	else
+		printf("The audit trail is as it was sealed: %lld events in %lld batches, head %s.\n",
+			(long long)report->events, (long long)report->batches, report->head);
+	if (report->archived)
+		printf("%lld of them are in archives.\n", (long long)report->archived);
 	if (report->checkpoints)
 		printf("%lld checkpoints are signed, the last one at %s over %lld events.\n",
 			(long long)report->checkpoints, report->signed_at, (long long)report->signed_events);
@@ -244,6 +284,54 @@ static enum status run_link(TALLOC_CTX *mem, const struct arguments *arguments, 
 	return STATUS_GOOD;
 }
 
+/* --- archive --------------------------------------------------------------------------------------------------------- */
+
+static int archive(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct db_pool *db, struct audit_archived *ret, struct certctl_error *err)
+{
+	struct audit_archiving how = { .db = db,
+		.checkpoints = talloc_asprintf(mem, "%s/" AUDIT_CHECKPOINT_FILE, settings->state_dir),
+		.before = arguments->before,
+		.file = arguments->file };
+	struct audit_signer *signer = NULL;
+	struct audit_keys *keys = NULL;
+	int rc = audit_signer_open(mem, settings->state_dir, &signer, err);
+
+	if (rc == 0)
+		rc = read_keys(mem, arguments, settings, &keys, err);
+	how.signer = signer;
+	how.keys = keys;
+	return rc < 0 ? rc : audit_archive(mem, &how, ret, err);
+}
+
+static enum status run_archive(TALLOC_CTX *mem, const struct arguments *arguments, const struct settings *settings,
+	struct database *database)
+{
+	struct certctl_error err = { 0 };
+	struct audit_archived archived = { 0 };
+	int rc = archive(mem, arguments, settings, database->pool, &archived, &err);
+
+	if (rc < 0)
+		return say_result(rc, NULL, &err);
+	printf("%lld months with %lld events are in %s and no longer in the database.\nIts SHA-256, which is on record: %s\n",
+		(long long)archived.months, (long long)archived.events, arguments->file, archived.file_sha256);
+	return STATUS_GOOD;
+}
+
+static const struct action actions[] = {
+	{ "verify", verify_online, false },
+	{ "link", run_link, false },
+	{ "archive", run_archive, true },
+};
+
+static const struct action *find_action(const char *name)
+{
+	for (size_t i = 0; i < CERTCTL_COUNT(actions); i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	return NULL;
+}
+
 /* --- In and out ------------------------------------------------------------------------------------------------------ */
 
 static enum status run_on_database(TALLOC_CTX *mem, const struct arguments *arguments)
@@ -255,12 +343,12 @@ static enum status run_on_database(TALLOC_CTX *mem, const struct arguments *argu
 
 	if (terminal_settings(mem, &arguments->server, &settings, &err) < 0)
 		return fail(&err);
-	if (open_database(mem, settings, &database, &err) < 0)
+	const struct action *action = find_action(arguments->action);
+
+	if (open_database(mem, settings, action->needs_owner, &database, &err) < 0)
 		status = fail(&err);
-	else if (strcmp(arguments->action, "verify") == 0)
-		status = verify_online(mem, arguments, settings, &database);
 	else
-		status = run_link(mem, arguments, settings, &database);
+		status = action->run(mem, arguments, settings, &database);
 	close_database(&database);
 	return status;
 }

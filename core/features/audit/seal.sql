@@ -43,6 +43,22 @@ FROM audit_events AS e
 WHERE (e.txid, e.seq) > ($1::xid8, $2) AND (e.txid, e.seq) <= ($3::xid8, $4) AND e.seq >= $5 AND e.seq < $6
 ORDER BY e.txid, e.seq LIMIT $7;
 
+-- The same, of those that fit the filters of audit_list and these ids.
+-- name: audit_rows_selected  $1 after_txid text, $2 after_seq bigint, $3 until_txid text, $4 until_seq bigint, $5 first_seq bigint, $6 end_seq bigint, $7 from_id text, $8 until_id text, $9 types text[], $10 actions text[], $11 actor text, $12 resource_type text, $13 resource_id text, $14 from timestamptz, $15 until timestamptz
+SELECT txid::text AS txid, seq::text AS seq, id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "timestamp",
+	action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details::text AS details
+FROM audit_events AS e
+WHERE (e.txid, e.seq) > ($1::xid8, $2) AND (e.txid, e.seq) <= ($3::xid8, $4) AND e.seq >= $5 AND e.seq < $6
+	AND e.id >= coalesce($7, '') AND ($8 IS NULL OR e.id < $8)
+	AND ($9 IS NULL OR e.action LIKE ANY ($9)) AND ($10 IS NULL OR e.action LIKE ANY ($10)) AND ($11 IS NULL OR e.actor = $11)
+	AND ($12 IS NULL OR e.resource_type = $12) AND ($13 IS NULL OR e.resource_id = $13)
+	AND e."timestamp" >= coalesce($14, '-infinity') AND e."timestamp" < coalesce($15, 'infinity')
+ORDER BY e.txid, e.seq;
+
+-- name: audit_archives
+SELECT origin, from_id, until_id, events, last_batch, file_sha256, to_char("time" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "time", key, signature
+FROM audit_archives ORDER BY until_id;
+
 -- name: audit_batch_insert  $1 batch bigint, $2 epoch bigint, $3 count bigint, $4 size bigint, $5 last_txid text, $6 last_seq bigint, $7 root text, $8 previous text, $9 head text, $10 leaves text
 INSERT INTO audit_batches (batch, epoch, count, size, last_txid, last_seq, root, previous, head, leaves)
 VALUES ($1, $2, $3, $4, $5::xid8, $6, $7, $8, $9, decode($10, 'hex'));

@@ -121,6 +121,13 @@ char *audit_checkpoint_text(TALLOC_CTX *mem, const struct audit_checkpoint *chec
 		(long long)checkpoint->batch, (long long)checkpoint->size, head, checkpoint->time);
 }
 
+char *audit_archive_text(TALLOC_CTX *mem, const struct audit_archive *archive)
+{
+	return talloc_asprintf(mem, "certctl audit archive 1\n%s\n%s\n%s\n%lld\n%lld\n%s\n%s\n", archive->origin,
+		archive->from_id, archive->until_id, (long long)archive->events, (long long)archive->last_batch,
+		archive->file_sha256, archive->time);
+}
+
 const char *audit_hex(TALLOC_CTX *mem, const unsigned char hash[AUDIT_HASH])
 {
 	return certctl_hex(mem, hash, AUDIT_HASH);

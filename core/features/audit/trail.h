@@ -47,6 +47,14 @@ struct audit_checkpoint {
 	const char *time, *key, *signature;
 };
 
+/** Months that were exported and taken out: the batches keep their leaves, the file has their events. */
+struct audit_archive {
+	const char *origin;
+	const char *from_id, *until_id; /* events from this id on, and before that one */
+	int64_t events, last_batch;     /* how many, and the last batch that has any of them */
+	const char *file_sha256, *time, *key, *signature;
+};
+
 void audit_leaf(const char *const values[AUDIT_COLUMNS], unsigned char ret[AUDIT_HASH]);
 /** Of `count` leaves, one after another. */
 void audit_root(const unsigned char *leaves, size_t count, unsigned char ret[AUDIT_HASH]);
@@ -56,6 +64,7 @@ void audit_batch_head(const struct audit_batch *batch, unsigned char ret[AUDIT_H
 /** The text that is signed; the head that follows an epoch's record is its SHA-256.  NULL when out of memory. */
 char *audit_epoch_text(TALLOC_CTX *mem, const struct audit_epoch *epoch);
 char *audit_checkpoint_text(TALLOC_CTX *mem, const struct audit_checkpoint *checkpoint);
+char *audit_archive_text(TALLOC_CTX *mem, const struct audit_archive *archive);
 void audit_text_hash(const char *text, unsigned char ret[AUDIT_HASH]);
 
 /** Lower-case hexadecimal of a hash, on `mem`, and back; false: it is none. */

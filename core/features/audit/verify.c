@@ -18,6 +18,11 @@ struct audit_verifier {
 	char last_txid[32], event[80];
 	int64_t last_seq;
 
+	bool is_selection;
+	const char *archived_until;       /* NULL: nothing */
+	int64_t archived, archived_batch; /* events, and the last batch that may miss some */
+	int64_t missing, shown;
+
 	int64_t batches, checkpoints, signed_events;
 	char signed_at[32];
 };
@@ -47,16 +52,65 @@ static int CERTCTL_PRINTF(3, 4)
 			       : CERTCTL_E_INVALID;
 }
 
+/* Are they in a place where events may be missing?  How many there may be is asked at the end. */
+static bool may_be_missing(struct audit_verifier *verifier, int64_t count)
+{
+	verifier->missing += count;
+	return count == 0 || verifier->is_selection || verifier->batch <= verifier->archived_batch;
+}
+
 /* Every event of the batch has come. */
 static int close_batch(struct audit_verifier *verifier, struct certctl_error *err)
 {
 	int64_t missing = verifier->count - verifier->at;
 
 	verifier->at = verifier->count;
-	if (missing > 0)
+	if (!may_be_missing(verifier, missing))
 		return tampered(verifier, err, "%lld events are missing after %s", (long long)missing,
 			verifier->event[0] ? verifier->event : "its beginning");
 	return 0;
+}
+
+/* --- What may be missing --------------------------------------------------------------------------------------------- */
+
+int audit_verify_selection(struct audit_verifier *verifier, struct certctl_error *err)
+{
+	if (verifier->origin)
+		return tampered(verifier, err, "a selection begins in the middle");
+	verifier->is_selection = true;
+	return 0;
+}
+
+int audit_verify_archive(struct audit_verifier *verifier, const struct audit_archive *archive,
+	struct certctl_error *err)
+{
+	if (!verifier->origin || verifier->batch > 0 || strcmp(verifier->origin, archive->origin) != 0)
+		return tampered(verifier, err, "archive of %.32s: it is not of this trail, or not where it belongs",
+			archive->time);
+	if (archive->events < 0 ||
+		(verifier->archived_until && strcmp(verifier->archived_until, archive->from_id) != 0))
+		return tampered(verifier, err, "archive of %.32s: it does not follow the one before it", archive->time);
+	char *text = audit_archive_text(verifier, archive);
+	bool is_signed = text && audit_keys_verify(verifier->keys, archive->key, text, archive->signature);
+
+	talloc_free(text);
+	if (!is_signed)
+		return tampered(verifier, err, "archive of %.32s: not signed by a key that was given", archive->time);
+	verifier->archived_until = talloc_strdup(verifier, archive->until_id);
+	verifier->archived += archive->events;
+	if (archive->last_batch > verifier->archived_batch)
+		verifier->archived_batch = archive->last_batch;
+	return 0;
+}
+
+/* Every event that is missing is in an archive. */
+static int check_missing(const struct audit_verifier *verifier, struct certctl_error *err)
+{
+	if (verifier->is_selection || verifier->missing == verifier->archived)
+		return 0;
+	return certctl_fail(err, CERTCTL_E_INVALID,
+		"%lld events are missing up to batch %lld, %lld of them are in archives", (long long)verifier->missing,
+		(long long)verifier->archived_batch, (long long)verifier->archived);
 }
 
 /* --- Epochs ---------------------------------------------------------------------------------------------------------- */
@@ -116,8 +170,11 @@ static int check_batch(struct audit_verifier *verifier, const struct audit_batch
 		return tampered(verifier, err, "it is of epoch %lld, which no record links", (long long)batch->epoch);
 	if (memcmp(batch->previous, verifier->head, AUDIT_HASH) != 0)
 		return tampered(verifier, err, "it does not follow the head before it");
-	audit_root(batch->leaves, (size_t)batch->count, hash);
-	if (memcmp(hash, batch->root, AUDIT_HASH) != 0)
+	if (!batch->leaves && !verifier->is_selection)
+		return tampered(verifier, err, "it has no leaves");
+	if (batch->leaves)
+		audit_root(batch->leaves, (size_t)batch->count, hash);
+	if (batch->leaves && memcmp(hash, batch->root, AUDIT_HASH) != 0)
 		return tampered(verifier, err, "its leaves do not give its root");
 	audit_batch_head(batch, hash);
 	if (memcmp(hash, batch->head, AUDIT_HASH) != 0)
@@ -133,10 +190,13 @@ int audit_verify_batch(struct audit_verifier *verifier, const struct audit_batch
 		rc = check_batch(verifier, batch, err);
 	if (rc < 0)
 		return rc;
-	memcpy(verifier->leaves, batch->leaves, (size_t)batch->count * AUDIT_HASH);
+	if (batch->leaves)
+		memcpy(verifier->leaves, batch->leaves, (size_t)batch->count * AUDIT_HASH);
+	else
+		verifier->missing += batch->count;
 	memcpy(verifier->head, batch->head, AUDIT_HASH);
 	verifier->size = batch->size;
-	verifier->count = batch->count;
+	verifier->count = batch->leaves ? batch->count : 0;
 	verifier->at = 0;
 	verifier->last_seq = batch->last_seq;
 	verifier->event[0] = '\0';
@@ -169,10 +229,11 @@ int audit_verify_event(struct audit_verifier *verifier, const char *const values
 
 	if (found < 0)
 		return tampered(verifier, err, "%s is not as it was sealed, or was added", name);
-	if (found > verifier->at)
+	if (!may_be_missing(verifier, found - verifier->at))
 		return tampered(verifier, err, "%lld events are missing before %s", (long long)(found - verifier->at),
 			name);
 	verifier->at = found + 1;
+	verifier->shown++;
 	snprintf(verifier->event, sizeof(verifier->event), "%s", name);
 	return 0;
 }
@@ -216,10 +277,15 @@ int audit_verify_end(struct audit_verifier *verifier, struct audit_report *ret, 
 {
 	int rc = close_batch(verifier, err);
 
+	if (rc == 0)
+		rc = check_missing(verifier, err);
 	if (rc < 0)
 		return rc;
 	*ret = (struct audit_report){ .batches = verifier->batches,
 		.events = verifier->size,
+		.shown = verifier->shown,
+		.archived = verifier->archived,
+		.is_selection = verifier->is_selection,
 		.checkpoints = verifier->checkpoints,
 		.signed_events = verifier->signed_events,
 		.last_seq = verifier->last_seq,

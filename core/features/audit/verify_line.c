@@ -58,6 +58,19 @@ static const struct member checkpoint_members[] = {
 	{ 0 },
 };
 
+static const struct member archive_members[] = {
+	MEMBER(TEXT, audit_archive, origin),
+	MEMBER(TEXT, audit_archive, from_id),
+	MEMBER(TEXT, audit_archive, until_id),
+	MEMBER(NUMBER, audit_archive, events),
+	MEMBER(NUMBER, audit_archive, last_batch),
+	MEMBER(TEXT, audit_archive, file_sha256),
+	MEMBER(TEXT, audit_archive, time),
+	MEMBER(TEXT, audit_archive, key),
+	MEMBER(TEXT, audit_archive, signature),
+	{ 0 },
+};
+
 static bool read_member(const json_t *value, const struct member *member, void *ret)
 {
 	char *field = (char *)ret + member->offset;
@@ -102,14 +115,15 @@ static int verify_batch(struct audit_verifier *verifier, const json_t *object, s
 	struct certctl_bytes leaves = { 0 };
 	int rc = read_members(object, batch_members, &batch, err);
 
-	if (rc == 0)
+	/* Those of a selection have them only when they show something. */
+	if (rc == 0 && json_object_get(object, "leaves"))
 		rc = hex ? certctl_unhex(verifier, hex, &leaves, err)
 			 : certctl_fail(err, CERTCTL_E_INVALID, "leaves: text expected");
-	if (rc == 0 &&
-		(batch.count < 0 || batch.count > AUDIT_BATCH_MAX || leaves.len != (size_t)batch.count * AUDIT_HASH))
+	if (rc == 0 && (batch.count < 0 || batch.count > AUDIT_BATCH_MAX ||
+			       (leaves.len > 0 && leaves.len != (size_t)batch.count * AUDIT_HASH)))
 		rc = certctl_fail(err, CERTCTL_E_INVALID, "batch %lld: leaves: not as many as its count",
 			(long long)batch.batch);
-	batch.leaves = leaves.data;
+	batch.leaves = leaves.len > 0 ? leaves.data : NULL;
 	if (rc == 0)
 		rc = audit_verify_batch(verifier, &batch, err);
 	talloc_free(leaves.data);
@@ -139,6 +153,22 @@ static int verify_checkpoint(struct audit_verifier *verifier, const json_t *obje
 	return rc < 0 ? rc : audit_verify_checkpoint(verifier, &checkpoint, err);
 }
 
+static int verify_archive(struct audit_verifier *verifier, const json_t *object, struct certctl_error *err)
+{
+	struct audit_archive archive = { 0 };
+	int rc = read_members(object, archive_members, &archive, err);
+
+	return rc < 0 ? rc : audit_verify_archive(verifier, &archive, err);
+}
+
+/* What it was selected by is for people. */
+static int verify_selection(struct audit_verifier *verifier, const json_t *object, struct certctl_error *err)
+{
+	if (!json_is_object(object))
+		return certctl_fail(err, CERTCTL_E_INVALID, "selection: an object expected");
+	return audit_verify_selection(verifier, err);
+}
+
 static const struct {
 	const char *name;
 	int (*verify)(struct audit_verifier *verifier, const json_t *object, struct certctl_error *err);
@@ -147,6 +177,8 @@ static const struct {
 	{ "batch", verify_batch },
 	{ "checkpoint", verify_checkpoint },
 	{ "epoch", verify_epoch },
+	{ "archive", verify_archive },
+	{ "selection", verify_selection },
 };
 
 int audit_verify_line(struct audit_verifier *verifier, const char *line, size_t len, struct certctl_error *err)
@@ -163,5 +195,6 @@ int audit_verify_line(struct audit_verifier *verifier, const char *line, size_t 
 		if (object && json_object_size(document) == 1)
 			return kinds[i].verify(verifier, object, err);
 	}
-	return certctl_fail(err, CERTCTL_E_INVALID, "an event, a batch, a checkpoint or an epoch expected");
+	return certctl_fail(err, CERTCTL_E_INVALID,
+		"an event, a batch, a checkpoint, an epoch, an archive or a selection expected");
 }

@@ -14,11 +14,11 @@ def queries():
         return {name: sql for name, sql in re.findall(r"^-- ([^\n]*)\n-- name: \w+\n(.*?;)\n", file.read(), re.MULTILINE | re.DOTALL)}
 
 
-def ask(state, sql):
+def ask(state, sql, user="certctl_owner"):
     """Rows as text, from the private cluster of a state directory."""
     with open(os.path.join(state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
         socket = file.read().splitlines()[4]
-    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "certctl_owner", "-d", "certctl",
+    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", user, "-d", "certctl",
                 "-c", sql]).strip()
 
 
