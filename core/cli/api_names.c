@@ -77,7 +77,7 @@ char *api_verb_name(TALLOC_CTX *mem, const char *path, const char *method, bool 
 	if (!joined)
 		return NULL;
 	if (!*joined)
-		return talloc_strdup(mem, is_list ? "list" : method_word(method, is_item));
+		return talloc_strdup(mem, is_list && is_read ? "list" : method_word(method, is_item));
 	/* The bare word is the reader's, of the whole; an act on one thing has it as well. */
 	if (is_item ? is_post : is_read || !is_shared)
 		return joined;

@@ -211,7 +211,7 @@ static int read_operation(struct reading *reading, const char *path, json_t *ite
 		*at = (char)toupper((unsigned char)*at);
 	read_body(reading, &operation, row);
 	read_reply(reading, &operation, row);
-	operation.verb = api_verb_name(reading->api, path, upper, operation.is_list,
+	operation.verb = api_verb_name(reading->api, path, upper, operation.is_many,
 		strcmp(method, "get") != 0 && json_object_get(item, "get"));
 	if (!operation.verb)
 		return out_of_memory(err);

@@ -81,18 +81,24 @@ static const char **split(TALLOC_CTX *mem, const char *fields)
 	return columns;
 }
 
-/* All that the schema or, where it says nothing, the first row has. */
-static const char **all_of(TALLOC_CTX *mem, json_t *schema, json_t *page)
+/* All that the schema or, where it says nothing, the first row has; there objects are left out when they only fill lines. */
+static const char **all_of(TALLOC_CTX *mem, json_t *schema, json_t *page, bool with_objects)
 {
 	json_t *members = json_object_get(schema, "properties"), *member;
 	const char *name;
 	size_t count = 0;
 
-	if (!json_object_size(members))
+	if (!json_object_size(members)) {
 		members = json_array_get(page, 0);
+		schema = NULL;
+	}
 	const char **columns = talloc_zero_array(mem, const char *, (unsigned)json_object_size(members) + 1);
 
-	json_object_foreach(members, name, member) if (columns) columns[count++] = name;
+	json_object_foreach(members, name, member)
+	{
+		if (columns && (with_objects || schema || !json_is_object(member)))
+			columns[count++] = name;
+	}
 	return columns;
 }
 
@@ -102,6 +108,6 @@ const char **output_columns(TALLOC_CTX *mem, const struct api *api, json_t *sche
 	if (fields)
 		return split(mem, fields);
 	if (all_members || !json_object_size(json_object_get(schema, "properties")))
-		return all_of(mem, schema, page);
+		return all_of(mem, schema, page, all_members);
 	return choose(mem, api, schema);
 }

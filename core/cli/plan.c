@@ -124,27 +124,22 @@ static json_t *differences(const struct api *api, json_t *schema, json_t *before
 json_t *plan_body(TALLOC_CTX *mem, const struct api *api, const struct api_operation *operation, json_t *before,
 	json_t *after)
 {
-	json_t *changed = value_keep(mem, differences(api, operation->body, before, after)), *whole;
+	json_t *changed = value_keep(mem, differences(api, operation->body, before, after));
 
-	if (json_object_size(changed) == 0 || strcmp(operation->method, "PUT") != 0)
-		return changed;
-	whole = value_keep(mem, json_deep_copy(after));
-	drop_masks(whole);
-	return whole;
+	/* In a whole a mask that is sent back stands for what is there. */
+	if (json_object_size(changed) > 0 && strcmp(operation->method, "PUT") == 0)
+		return value_keep(mem, json_deep_copy(after));
+	return changed;
 }
 
 /* --- Documents --------------------------------------------------------------------------------------------------------------- */
 
-static json_t *masked(json_t *schema, json_t *value)
-{
-	return api_is_secret(schema) && json_is_string(value) ? json_string(CERTCTL_SECRET_MASK) : json_incref(value);
-}
-
-static void add_change(struct plan *plan, json_t *schema, const char *name, json_t *from, json_t *to)
+static void add_change(const struct api *api, struct plan *plan, json_t *schema, const char *name, json_t *from,
+	json_t *to)
 {
 	json_object_set_new(plan->changes, name,
-		json_pack("{s:o, s:o}", "from", from ? json_incref(from) : json_null(), "to",
-			to ? masked(schema, to) : json_null()));
+		json_pack("{s:o, s:o}", "from", from ? value_masked(api, schema, from, NULL) : json_null(), "to",
+			value_masked(api, schema, to, from)));
 }
 
 static int plan_creation(const struct api *api, const struct api_resource *resource, json_t *document, TALLOC_CTX *mem,
@@ -163,7 +158,7 @@ static int plan_creation(const struct api *api, const struct api_resource *resou
 			return certctl_hint(err,
 				"Exports have no secrets: write them in before they are applied elsewhere.");
 		}
-		add_change(plan, api_property(api, make->body, name), name, NULL, value);
+		add_change(api, plan, api_property(api, make->body, name), name, NULL, value);
 	}
 	return 0;
 }
@@ -184,11 +179,11 @@ static json_t *wanted_members(const struct api *api, json_t *schema, json_t *doc
 		copy = json_deep_copy(value);
 		if (value_has_mask(now))
 			drop_masks(copy);
-		if (!(json_is_string(copy) && value_has_mask(copy)) && !value_is_met(api, member, copy, now, false)) {
+		if (!value_is_met(api, member, copy, now, false)) {
 			json_object_set(wanted, name, copy);
 			if (!value_is_met(api, member, copy, now, true)) {
 				plan->is_secrets_only = false;
-				add_change(plan, member, name, now, copy);
+				add_change(api, plan, member, name, now, copy);
 			}
 		}
 		json_decref(copy);
@@ -217,7 +212,6 @@ static int plan_change(const struct api *api, const struct api_resource *resourc
 	plan->body = wanted;
 	if (strcmp(change->method, "PUT") == 0) {
 		plan->body = plan_document(mem, change, there);
-		drop_masks(plan->body);
 		plan_overlay(plan->body, wanted);
 	}
 	return 0;

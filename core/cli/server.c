@@ -258,7 +258,8 @@ int server_show(struct cli *cli, const struct call *call, struct certctl_error *
 			certctl_buffer_printf(&out, "%s\n", headers[i]);
 		if (call->body) {
 			certctl_buffer_puts(&out, "\n");
-			text_json(&out, call->body, 0);
+			text_json(&out,
+				value_keep(mem, value_masked(cli->api, call->operation->body, call->body, NULL)), 0);
 			certctl_buffer_puts(&out, "\n");
 		}
 		rc = certctl_buffer_finish(&out, err);

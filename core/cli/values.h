@@ -33,6 +33,12 @@ bool value_has_mask(const json_t *value);
 bool value_is_met(const struct api *api, json_t *schema, const json_t *wanted, const json_t *there,
 	bool ignore_secrets);
 
+/**
+ * A copy to be shown, with the mask in the place of secrets: by the schema; by their names where the schema says nothing, as
+ * of plugins' options; and where `there` (may be NULL) has a mask.
+ */
+json_t *value_masked(const struct api *api, json_t *schema, json_t *value, json_t *there);
+
 /** One line for a cell: texts as they are, lists with commas, the rest as JSON; "" for null.  On `mem`. */
 const char *value_cell(TALLOC_CTX *mem, const json_t *value);
 
