@@ -1,7 +1,6 @@
 /* Frames on a stream socket: length, JSON, deadline, cap.  Knows nothing of what the frames say. */
 #include "frame.h"
 
-#include <certctl/buffer.h>
 #include <certctl/secret.h>
 #include <certctl/time.h>
 #include <errno.h>
@@ -78,50 +77,67 @@ static size_t get_length(const unsigned char *at)
 	return (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | (size_t)at[3];
 }
 
-/* Too large for the usual memory: Jansson says how large. */
-static int send_large(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
+/* Length and text into memory that does not grow: when it was too little, buffer->failed says so. */
+static int write_into(struct certctl_buffer *text, unsigned char *data, size_t size, certctl_frame_write_fn *write,
+	const void *arg, struct certctl_error *err)
 {
-	size_t len = json_dumpb(frame, NULL, 0, JSON_COMPACT);
+	/* Memory that is given and holds the maximum. */
+	*text = (struct certctl_buffer){ .data = (char *)data, .len = LENGTH_BYTES, .size = size, .max = size - 1 };
+	int rc = write(text, arg, err);
 
-	if (len == 0)
-		return certctl_fail(err, CERTCTL_E_INVALID, "frame: a text in it is not UTF-8");
-	if (len > max)
-		return certctl_fail(err, CERTCTL_E_LIMIT, "frame: %zu bytes, at most %zu are allowed", len, max);
-	unsigned char *data = certctl_secret_alloc(NULL, LENGTH_BYTES + len);
+	if (!text->failed)
+		put_length(data, text->len - LENGTH_BYTES);
+	return text->failed ? CERTCTL_E_LIMIT : rc;
+}
+
+/* Once more, with room for the largest; pages that are not needed cost nothing. */
+static int send_large(int fd, certctl_frame_write_fn *write, const void *arg, size_t max, int64_t deadline_ms,
+	struct certctl_error *err)
+{
+	struct certctl_buffer text;
+	size_t size = LENGTH_BYTES + max + 1;
+	unsigned char *data = talloc_size(NULL, size);
 
 	if (!data)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "frame: no memory for %zu bytes", len);
-	json_dumpb(frame, (char *)data + LENGTH_BYTES, len, JSON_COMPACT);
-	put_length(data, len);
-	int rc = send_all(fd, data, LENGTH_BYTES + len, deadline_ms, err);
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "frame: no memory for %zu bytes", size);
+	int rc = write_into(&text, data, size, write, arg, err);
 
+	if (text.failed)
+		rc = certctl_fail(err, CERTCTL_E_LIMIT, "frame: more than the %zu bytes that are allowed", max);
+	else if (rc == 0)
+		rc = send_all(fd, data, text.len, deadline_ms, err);
+	certctl_wipe(data, text.len);
 	talloc_free(data);
 	return rc;
 }
 
 /* The usual frame is written without touching the heap; its text is wiped, as it may hold a key. */
-int certctl_frame_send(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
+int certctl_frame_write(int fd, certctl_frame_write_fn *write, const void *arg, size_t max, int64_t deadline_ms,
+	struct certctl_error *err)
 {
 	unsigned char data[BUFFER_BYTES];
+	struct certctl_buffer text;
 	size_t size = max < sizeof(data) - LENGTH_BYTES ? LENGTH_BYTES + max + 1 : sizeof(data);
-	/* Memory that is given and holds the maximum: it never grows. */
-	struct certctl_buffer text = { .data = (char *)data, .len = LENGTH_BYTES, .size = size, .max = size - 1 };
-	int rc;
+	int rc = write_into(&text, data, size, write, arg, err);
 
-	if (!json_is_object(frame))
-		return certctl_fail(err, CERTCTL_E_INVALID, "frame: not a JSON object");
-	bool is_written = certctl_json_append(&text, frame);
-
-	if (text.failed) {
-		rc = send_large(fd, frame, max, deadline_ms, err);
-	} else if (!is_written) {
-		rc = certctl_fail(err, CERTCTL_E_INVALID, "frame: a text in it is not UTF-8");
-	} else {
-		put_length(data, text.len - LENGTH_BYTES);
+	if (rc == 0)
 		rc = send_all(fd, data, text.len, deadline_ms, err);
-	}
 	certctl_wipe(data, text.len);
-	return rc;
+	return text.failed ? send_large(fd, write, arg, max, deadline_ms, err) : rc;
+}
+
+int certctl_frame_write_tree(struct certctl_buffer *text, const void *arg, struct certctl_error *err)
+{
+	if (!json_is_object((const json_t *)arg))
+		return certctl_fail(err, CERTCTL_E_INVALID, "frame: not a JSON object");
+	if (!certctl_json_append(text, arg))
+		return certctl_fail(err, CERTCTL_E_INVALID, "frame: a text in it is not UTF-8");
+	return 0;
+}
+
+int certctl_frame_send(int fd, const json_t *frame, size_t max, int64_t deadline_ms, struct certctl_error *err)
+{
+	return certctl_frame_write(fd, certctl_frame_write_tree, frame, max, deadline_ms, err);
 }
 
 void certctl_frame_reader_init(struct certctl_frame_reader *reader, int fd, size_t max)

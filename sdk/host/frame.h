@@ -5,6 +5,7 @@
 #ifndef CERTCTL_FRAME_H
 #define CERTCTL_FRAME_H
 
+#include <certctl/buffer.h>
 #include <certctl/json.h>
 
 /** What plugin processes and their parents accept; a larger frame is LIMIT. */
@@ -22,6 +23,16 @@
  *         UNAVAILABLE (closed by the other side); IO; NO_MEMORY
  */
 int certctl_frame_send(int fd, const json_t *frame, size_t max, int64_t deadline_ms,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
+/**
+ * The same for a frame that is no tree: `write` appends its text, one JSON object, to memory that does not grow; what does not fit is
+ * not its business.  It may be called twice.  What it returns other than 0 is returned, and nothing is sent.
+ */
+typedef int certctl_frame_write_fn(struct certctl_buffer *text, const void *arg, struct certctl_error *err);
+/** Writes a tree, a json_t that must be an object. */
+certctl_frame_write_fn certctl_frame_write_tree;
+int certctl_frame_write(int fd, certctl_frame_write_fn *write, const void *arg, size_t max, int64_t deadline_ms,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** The receiving end of a socket with what was read ahead.  One thread at a time. */

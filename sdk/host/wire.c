@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* As large as any frame, and more: an escape takes six bytes. */
+#define TREE_MAX ((size_t)48 * 1024 * 1024)
+
 static const void *at(const struct certctl_wire_member *member, const void *value)
 {
 	return (const char *)value + member->offset;
@@ -23,22 +26,6 @@ uint32_t certctl_wire_value_of(const char *const *names, const char *name)
 		if (strcmp(names[i], name) == 0)
 			return i;
 	return 0;
-}
-
-char *certctl_wire_hex(TALLOC_CTX *mem, const void *data, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	const unsigned char *bytes = data;
-	char *text = len < SIZE_MAX / 2 ? talloc_size(mem, 2 * len + 1) : NULL;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	text[2 * len] = 0;
-	return text;
 }
 
 static int digit_of(char c)
@@ -84,37 +71,105 @@ static uint32_t unsigned_at(const struct certctl_wire_member *member, const void
 	return wide;
 }
 
-/* NULL: not UTF-8, or out of memory. */
-static json_t *text_to_json(const char *text, size_t len)
+static int64_t signed_at(const struct certctl_wire_member *member, const void *value)
 {
-	return certctl_utf8_is_valid(text, len) ? json_stringn_nocheck(text, len) : NULL;
+	int32_t narrow;
+	int64_t wide;
+
+	if (member->length == sizeof(narrow)) {
+		memcpy(&narrow, at(member, value), sizeof(narrow));
+		return narrow;
+	}
+	memcpy(&wide, at(member, value), sizeof(wide));
+	return wide;
 }
 
-static json_t *texts_to_json(const char *const *texts)
-{
-	CERTCTL_AUTO(json_decref) json_t *array = json_array();
+/* These return false for what has no JSON. */
 
-	for (; array && *texts; texts++)
-		if (json_array_append_new(array, text_to_json(*texts, strlen(*texts))) < 0)
-			return NULL;
-	return CERTCTL_TAKE(array);
+static bool append_text(struct certctl_buffer *out, const char *text, size_t len)
+{
+	if (!certctl_utf8_is_valid(text, len))
+		return false;
+	certctl_buffer_json_string(out, text, len);
+	return true;
 }
 
-static json_t *bytes_to_json(const struct certctl_bytes *bytes)
+static bool append_texts(struct certctl_buffer *out, const char *const *texts)
 {
-	char *hex = certctl_wire_hex(NULL, bytes->data, bytes->len);
-	json_t *text = hex ? json_stringn_nocheck(hex, 2 * bytes->len) : NULL;
+	char before = '[';
 
-	talloc_free(hex);
-	return text;
+	for (; *texts; texts++, before = ',') {
+		certctl_buffer_append(out, &before, 1);
+		if (!append_text(out, *texts, strlen(*texts)))
+			return false;
+	}
+	certctl_buffer_puts(out, before == '[' ? "[]" : "]");
+	return true;
 }
 
-static json_t *named_to_json(const struct certctl_wire_member *member, uint32_t value)
+static void put_hex(char *to, const unsigned char *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		to[2 * i] = digits[bytes[i] >> 4];
+		to[2 * i + 1] = digits[bytes[i] & 15];
+	}
+}
+
+static bool append_hex(struct certctl_buffer *out, const struct certctl_bytes *bytes)
+{
+	char digits[256];
+	size_t piece;
+
+	certctl_buffer_append(out, "\"", 1);
+	for (size_t done = 0; done < bytes->len; done += piece) {
+		piece = bytes->len - done < sizeof(digits) / 2 ? bytes->len - done : sizeof(digits) / 2;
+		put_hex(digits, bytes->data + done, piece);
+		certctl_buffer_append(out, digits, 2 * piece);
+	}
+	certctl_buffer_append(out, "\"", 1);
+	return true;
+}
+
+static bool append_named(struct certctl_buffer *out, const struct certctl_wire_member *member, uint32_t value)
 {
 	for (uint32_t i = 1; member->names[i]; i++)
 		if (i == value)
-			return json_string(member->names[i]);
-	return NULL;
+			return append_text(out, member->names[i], strlen(member->names[i]));
+	return false;
+}
+
+static bool append_simple(struct certctl_buffer *out, const struct certctl_wire_member *member, const void *value)
+{
+	const struct certctl_secret *secret;
+	const char *text;
+
+	switch (member->type) {
+	case CERTCTL_WIRE_TEXT:
+		text = pointer_at(member, value);
+		return append_text(out, text, strlen(text));
+	case CERTCTL_WIRE_BOOL:
+		certctl_buffer_puts(out, *(const bool *)at(member, value) ? "true" : "false");
+		return true;
+	case CERTCTL_WIRE_I32:
+	case CERTCTL_WIRE_I64:
+		certctl_buffer_integer(out, signed_at(member, value));
+		return true;
+	case CERTCTL_WIRE_U16:
+	case CERTCTL_WIRE_U32:
+		certctl_buffer_integer(out, unsigned_at(member, value));
+		return true;
+	case CERTCTL_WIRE_TEXTS:
+		return append_texts(out, pointer_at(member, value));
+	case CERTCTL_WIRE_SECRET:
+		secret = pointer_at(member, value);
+		return append_text(out, (const char *)secret->data, secret->len);
+	case CERTCTL_WIRE_BYTES:
+		return append_hex(out, at(member, value));
+	default:
+		return append_named(out, member, unsigned_at(member, value));
+	}
 }
 
 static bool is_left_out(const struct certctl_wire_member *member, const void *value)
@@ -132,90 +187,94 @@ static bool is_left_out(const struct certctl_wire_member *member, const void *va
 	}
 }
 
-static int member_to_json(const struct certctl_wire_member *member, const void *value, json_t **ret,
+static int append_member(struct certctl_buffer *out, const struct certctl_wire *wire,
+	const struct certctl_wire_member *member, const void *value, struct certctl_error *err)
+{
+	/* Names of members in C need no quoting. */
+	certctl_buffer_append(out, "\"", 1);
+	certctl_buffer_puts(out, member->name);
+	certctl_buffer_append(out, "\":", 2);
+	if (member->type == CERTCTL_WIRE_ROWS) {
+		int rc = certctl_wire_append_rows(out, member->rows, pointer_at(member, value), err);
+
+		return rc < 0 ? certctl_error_prefix(err, "%s.%s", wire->name, member->name), rc : 0;
+	}
+	return append_simple(out, member, value)
+		       ? 0
+		       : certctl_fail(err, CERTCTL_E_INVALID, "%s.%s: not UTF-8, or a value out of range", wire->name,
+				 member->name);
+}
+
+int certctl_wire_append(struct certctl_buffer *out, const struct certctl_wire *wire, const void *value,
 	struct certctl_error *err)
 {
-	const struct certctl_secret *secret;
-	const void *data = at(member, value);
-	const char *text;
-	int64_t wide;
-	int32_t narrow;
+	char before = '{';
 
-	switch (member->type) {
-	case CERTCTL_WIRE_TEXT:
-		text = pointer_at(member, value);
-		*ret = text_to_json(text, strlen(text));
-		return 0;
-	case CERTCTL_WIRE_BOOL:
-		*ret = json_boolean(*(const bool *)data);
-		return 0;
-	case CERTCTL_WIRE_I32:
-		memcpy(&narrow, data, sizeof(narrow));
-		*ret = json_integer(narrow);
-		return 0;
-	case CERTCTL_WIRE_I64:
-		memcpy(&wide, data, sizeof(wide));
-		*ret = json_integer(wide);
-		return 0;
-	case CERTCTL_WIRE_U16:
-	case CERTCTL_WIRE_U32:
-		*ret = json_integer(unsigned_at(member, value));
-		return 0;
-	case CERTCTL_WIRE_TEXTS:
-		*ret = texts_to_json(pointer_at(member, value));
-		return 0;
-	case CERTCTL_WIRE_SECRET:
-		secret = pointer_at(member, value);
-		*ret = text_to_json((const char *)secret->data, secret->len);
-		return 0;
-	case CERTCTL_WIRE_BYTES:
-		*ret = bytes_to_json(data);
-		return 0;
-	case CERTCTL_WIRE_ROWS:
-		return certctl_wire_rows_to_json(member->rows, pointer_at(member, value), ret, err);
-	default:
-		*ret = named_to_json(member, unsigned_at(member, value));
+	if (!value) {
+		certctl_buffer_puts(out, "null");
 		return 0;
 	}
+	for (const struct certctl_wire_member *member = wire->members; member->name; member++) {
+		if (is_left_out(member, value))
+			continue;
+		certctl_buffer_append(out, &before, 1);
+		before = ',';
+		int rc = append_member(out, wire, member, value, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	certctl_buffer_puts(out, before == '{' ? "{}" : "}");
+	return 0;
+}
+
+int certctl_wire_append_rows(struct certctl_buffer *out, const struct certctl_wire *wire, const void *rows,
+	struct certctl_error *err)
+{
+	char before = '[';
+
+	for (const void *const *row = rows; row && *row; row++, before = ',') {
+		certctl_buffer_append(out, &before, 1);
+		int rc = certctl_wire_append(out, wire, *row, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	certctl_buffer_puts(out, before == '[' ? "[]" : "]");
+	return 0;
+}
+
+/* A tree is the text, read: for the few who change or compare it.  Takes the text. */
+static int text_to_tree(struct certctl_buffer *text, int rc, const char *name, json_t **ret, struct certctl_error *err)
+{
+	static const struct certctl_json_limits limits = {
+		.max_bytes = TREE_MAX, .max_depth = 40, .max_nodes = 200000
+	};
+
+	if (rc == 0 && (rc = certctl_buffer_finish(text, err)) < 0)
+		certctl_error_prefix(err, "%s", name);
+	if (rc == 0)
+		rc = certctl_json_parse(text->data, text->len, &limits, ret, err);
+	certctl_wipe(text->data, text->len);
+	talloc_free(text->data);
+	return rc;
 }
 
 int certctl_wire_to_json(const struct certctl_wire *wire, const void *value, json_t **ret, struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref) json_t *object = value ? json_object() : json_null();
+	struct certctl_buffer text;
 
-	for (const struct certctl_wire_member *member = wire->members; value && member->name; member++) {
-		json_t *part = NULL;
-
-		if (is_left_out(member, value))
-			continue;
-		int rc = member_to_json(member, value, &part, err);
-
-		if (rc < 0)
-			return certctl_error_prefix(err, "%s.%s", wire->name, member->name), rc;
-		if (json_object_set_new_nocheck(object, member->name, part) < 0)
-			return certctl_fail(err, CERTCTL_E_INVALID, "%s.%s: not UTF-8, or a value out of range",
-				wire->name, member->name);
-	}
-	*ret = CERTCTL_TAKE(object);
-	return 0;
+	certctl_buffer_init(&text, NULL, TREE_MAX);
+	return text_to_tree(&text, certctl_wire_append(&text, wire, value, err), wire->name, ret, err);
 }
 
 int certctl_wire_rows_to_json(const struct certctl_wire *wire, const void *rows, json_t **ret,
 	struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref) json_t *array = json_array();
+	struct certctl_buffer text;
 
-	for (const void *const *row = rows; row && *row; row++) {
-		json_t *part;
-		int rc = certctl_wire_to_json(wire, *row, &part, err);
-
-		if (rc < 0)
-			return rc;
-		if (json_array_append_new(array, part) < 0)
-			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: no memory", wire->name);
-	}
-	*ret = CERTCTL_TAKE(array);
-	return 0;
+	certctl_buffer_init(&text, NULL, TREE_MAX);
+	return text_to_tree(&text, certctl_wire_append_rows(&text, wire, rows, err), wire->name, ret, err);
 }
 
 /* --- From JSON ---------------------------------------------------------------------------------------------------- */
@@ -396,16 +455,6 @@ void certctl_wire_wipe(json_t *tree)
 		certctl_wipe((char *)(uintptr_t)json_string_value(tree), json_string_length(tree));
 	json_array_foreach(tree, i, part) certctl_wire_wipe(part);
 	json_object_foreach(tree, key, part) certctl_wire_wipe(part);
-}
-
-int certctl_wire_text_to_json(const char *name, const char *text, json_t **ret, struct certctl_error *err)
-{
-	json_t *object = json_pack("{s:s}", name, text ? text : "");
-
-	if (!object)
-		return certctl_fail(err, CERTCTL_E_INVALID, "%s: not UTF-8", name);
-	*ret = object;
-	return 0;
 }
 
 int certctl_wire_text_from_json(TALLOC_CTX *mem, const char *name, const json_t *in, const char **ret,

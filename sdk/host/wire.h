@@ -14,6 +14,7 @@
 #ifndef CERTCTL_WIRE_H
 #define CERTCTL_WIRE_H
 
+#include <certctl/buffer.h>
 #include <certctl/issuer.h>
 #include <certctl/json.h>
 #include <certctl/notifier.h>
@@ -75,29 +76,32 @@ struct certctl_wire {
 		CERTCTL_WIRE_AT(T, member), .type = CERTCTL_WIRE_NAMED, .names = (value_names)                         \
 	}
 
-/** INVALID names the member that has no JSON (not UTF-8, no name for its value).  NULL struct: JSON null. */
+/** Append the struct's text.  INVALID names the member that has no JSON (not UTF-8, no name for its value).  NULL: null. */
+int certctl_wire_append(struct certctl_buffer *out, const struct certctl_wire *wire, const void *value,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** The same for NULL-terminated arrays of pointers. */
+int certctl_wire_append_rows(struct certctl_buffer *out, const struct certctl_wire *wire, const void *rows,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Both as trees. */
 int certctl_wire_to_json(const struct certctl_wire *wire, const void *value, json_t **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_wire_rows_to_json(const struct certctl_wire *wire, const void *rows, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** Fill a zeroed struct; everything in it is on `mem`.  INVALID names the member that is missing or wrong. */
 int certctl_wire_from_json(TALLOC_CTX *mem, const struct certctl_wire *wire, const json_t *in, void *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** The same for NULL-terminated arrays of pointers. */
-int certctl_wire_rows_to_json(const struct certctl_wire *wire, const void *rows, json_t **ret,
-	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_wire_rows_from_json(TALLOC_CTX *mem, const struct certctl_wire *wire, const json_t *in, const void **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Hexadecimal of bytes on `mem`, and back (INVALID). */
-char *certctl_wire_hex(TALLOC_CTX *mem, const void *data, size_t len);
+/** Bytes of hexadecimal, on `mem`; INVALID. */
 int certctl_wire_unhex(TALLOC_CTX *mem, const char *text, struct certctl_bytes *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Overwrite every text in a tree that nobody else holds: it carried secrets and is about to go. */
 void certctl_wire_wipe(json_t *tree);
 
-/** A value that is one text, as {"<name>": text}. */
-int certctl_wire_text_to_json(const char *name, const char *text, json_t **ret,
-	struct certctl_error *err) CERTCTL_CHECKED;
+/** A value that is one text, of {"<name>": text}. */
 int certctl_wire_text_from_json(TALLOC_CTX *mem, const char *name, const json_t *in, const char **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 

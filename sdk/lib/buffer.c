@@ -101,6 +101,21 @@ static void escape(struct certctl_buffer *buffer, uint32_t character)
 	certctl_buffer_append(buffer, text, sizeof(text));
 }
 
+/* From the last digit on: numbers are short, and printf() is not. */
+void certctl_buffer_integer(struct certctl_buffer *buffer, int64_t number)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	certctl_buffer_append(buffer, digits + at, sizeof(digits) - at);
+}
+
 /* One character that is not plain; how many bytes it took.  0: it is no character, and something stands in its place. */
 static size_t append_character(struct certctl_buffer *buffer, const char *text, size_t left)
 {

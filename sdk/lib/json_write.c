@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-/* From the last digit on: numbers are short, and printf() is not. */
-static void append_integer(struct certctl_buffer *buffer, int64_t number)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-
-	do
-		digits[--at] = (char)('0' + left % 10);
-	while ((left /= 10) > 0);
-	if (number < 0)
-		digits[--at] = '-';
-	certctl_buffer_append(buffer, digits + at, sizeof(digits) - at);
-}
-
 static bool append_members(struct certctl_buffer *buffer, const json_t *object)
 {
 	json_t *owner = (json_t *)(uintptr_t)object;
@@ -78,7 +63,7 @@ bool certctl_json_append(struct certctl_buffer *buffer, const json_t *value)
 	case JSON_STRING:
 		return certctl_buffer_json_exactly(buffer, json_string_value(value), json_string_length(value));
 	case JSON_INTEGER:
-		append_integer(buffer, json_integer_value(value));
+		certctl_buffer_integer(buffer, json_integer_value(value));
 		return true;
 	case JSON_REAL:
 		return append_real(buffer, value);

@@ -21,6 +21,8 @@ struct attempt {
 	struct certctl_connector *connector;
 	const struct certctl_call *call;
 	const char *operation;
+	certctl_frame_write_fn *write; /* the argument's; NULL: none */
+	const void *argument;
 	int64_t deadline_ms, give_up_ms; /* give_up_ms: deadline, or earlier once cancelled */
 	bool is_cancelled, was_stopped;
 	unsigned lane;
@@ -38,13 +40,29 @@ static int send_frame(const struct attempt *attempt, const json_t *frame, int64_
 	return certctl_frame_send(attempt->child->lanes[attempt->lane].fd, frame, CERTCTL_FRAME_MAX, deadline_ms, err);
 }
 
-static int send_call(const struct attempt *attempt, json_t *argument, struct certctl_error *err)
+static int write_call(struct certctl_buffer *out, const void *arg, struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref)
-	json_t *frame = json_pack("{s:I, s:s, s:I, s:O*}", "call", (json_int_t)attempt->id, "operation",
-		attempt->operation, "deadline_ms", (json_int_t)attempt->deadline_ms, "argument", argument);
+	const struct attempt *attempt = arg;
+	int rc = 0;
 
-	return send_frame(attempt, frame, attempt->deadline_ms, err);
+	certctl_buffer_puts(out, "{\"call\":");
+	certctl_buffer_integer(out, attempt->id);
+	certctl_buffer_puts(out, ",\"operation\":");
+	certctl_buffer_json_string(out, attempt->operation, strlen(attempt->operation));
+	certctl_buffer_puts(out, ",\"deadline_ms\":");
+	certctl_buffer_integer(out, attempt->deadline_ms);
+	if (attempt->write) {
+		certctl_buffer_puts(out, ",\"argument\":");
+		rc = attempt->write(out, attempt->argument, err);
+	}
+	certctl_buffer_puts(out, "}");
+	return rc;
+}
+
+static int send_call(const struct attempt *attempt, struct certctl_error *err)
+{
+	return certctl_frame_write(attempt->child->lanes[attempt->lane].fd, write_call, attempt, CERTCTL_FRAME_MAX,
+		attempt->deadline_ms, err);
 }
 
 static int send_cancel(struct attempt *attempt, struct certctl_error *err)
@@ -237,13 +255,13 @@ static int read_result(const json_t *frame, json_t **ret, struct certctl_error *
 
 /* --- The call ----------------------------------------------------------------------------------------------------- */
 
-static int run_in_child(struct attempt *attempt, json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_in_child(struct attempt *attempt, json_t **ret, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *result = NULL;
 	struct certctl_error why = { 0 };
 
 	enlist(attempt->child);
-	int rc = send_call(attempt, argument, &why);
+	int rc = send_call(attempt, &why);
 
 	/* Too large or not to be written: nothing was sent, the process is as good as before. */
 	bool is_refused = rc == CERTCTL_E_LIMIT || rc == CERTCTL_E_INVALID || rc == CERTCTL_E_NO_MEMORY;
@@ -263,7 +281,7 @@ static int run_in_child(struct attempt *attempt, json_t *argument, json_t **ret,
 	return rc == CERTCTL_E_TIMEOUT ? give_up(attempt, err) : blame(attempt, &why, err);
 }
 
-static int try_once(struct attempt *attempt, bool alone, json_t *argument, json_t **ret, struct certctl_error *err)
+static int try_once(struct attempt *attempt, bool alone, json_t **ret, struct certctl_error *err)
 {
 	struct certctl_connector *connector = attempt->connector;
 	int rc = connector_enter(connector, alone, attempt->deadline_ms, &attempt->lane, err);
@@ -273,7 +291,7 @@ static int try_once(struct attempt *attempt, bool alone, json_t *argument, json_
 	rc = connector_child(connector, alone, attempt->deadline_ms, &attempt->child, err);
 	if (rc == 0) {
 		attempt->id = __atomic_add_fetch(&connector->last_id, 1, __ATOMIC_RELAXED);
-		rc = run_in_child(attempt, argument, ret, err);
+		rc = run_in_child(attempt, ret, err);
 		connector_release(connector, attempt->child);
 	}
 	connector_leave(connector, attempt->lane);
@@ -288,11 +306,15 @@ static bool is_offered(const struct certctl_description *description, const char
 	return strncmp(operation, "host.", 5) == 0;
 }
 
-int certctl_connector_call(struct certctl_connector *connector, const char *operation, json_t *argument,
-	const struct certctl_call *call, json_t **ret, struct certctl_error *err)
+int connector_call(struct certctl_connector *connector, const char *operation, certctl_frame_write_fn *write,
+	const void *argument, const struct certctl_call *call, json_t **ret, struct certctl_error *err)
 {
 	static const struct certctl_call plain;
-	struct attempt attempt = { .connector = connector, .call = call ? call : &plain, .operation = operation };
+	struct attempt attempt = { .connector = connector,
+		.call = call ? call : &plain,
+		.operation = operation,
+		.write = write,
+		.argument = argument };
 	struct certctl_error why = { 0 };
 	json_t *value = NULL;
 	int rc;
@@ -308,9 +330,9 @@ int certctl_connector_call(struct certctl_connector *connector, const char *oper
 	if (attempt.call->is_cancelled && attempt.call->is_cancelled(attempt.call->arg))
 		return certctl_fail(err, CERTCTL_E_CANCELLED, "%s: %s was cancelled before it began", connector->name,
 			operation);
-	rc = try_once(&attempt, false, argument, &value, &why);
+	rc = try_once(&attempt, false, &value, &why);
 	if (rc == CERTCTL_E_INTERRUPTED && !attempt.is_cancelled && !attempt.was_stopped)
-		rc = try_once(&attempt, true, argument, &value, &why);
+		rc = try_once(&attempt, true, &value, &why);
 	if (rc < 0 && err)
 		*err = why;
 	if (rc == 0 && ret)
@@ -318,4 +340,17 @@ int certctl_connector_call(struct certctl_connector *connector, const char *oper
 	else
 		json_decref(value);
 	return rc;
+}
+
+static int write_json(struct certctl_buffer *out, const void *arg, struct certctl_error *err)
+{
+	if (!certctl_json_append(out, arg))
+		return certctl_fail(err, CERTCTL_E_INVALID, "argument: a text in it is not UTF-8");
+	return 0;
+}
+
+int certctl_connector_call(struct certctl_connector *connector, const char *operation, json_t *argument,
+	const struct certctl_call *call, json_t **ret, struct certctl_error *err)
+{
+	return connector_call(connector, operation, argument ? write_json : NULL, argument, call, ret, err);
 }

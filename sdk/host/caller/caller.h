@@ -174,6 +174,10 @@ int connector_paths(const struct certctl_field *fields, const json_t *config, js
 /** Changes when one of these paths becomes another file: the sandbox of a running process does not know that one. */
 uint64_t connector_paths_stamp(const json_t *hello);
 
+/** certctl_connector_call() with an argument that is written straight into the frame; NULL: none. */
+int connector_call(struct certctl_connector *connector, const char *operation, certctl_frame_write_fn *write,
+	const void *argument, const struct certctl_call *call, json_t **ret, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** Answer one `ask` of a plugin on the thread that made the call. */
 json_t *call_answer(const struct certctl_connector *connector, const struct certctl_call *call, const json_t *ask);
 

@@ -1,16 +1,51 @@
 /* What typed calls share, and the two calls that every kind has. */
 #include "typed.h"
 
-int typed_argument(const char *name, const struct certctl_wire *wire, const void *value, const json_t *item,
-	json_t **ret, struct certctl_error *err)
-{
-	json_t *body;
-	int rc = certctl_wire_to_json(wire, value, &body, err);
+#include <string.h>
 
-	if (rc < 0)
-		return rc;
-	*ret = json_pack("{s:o, s:O*}", name, body, "item", item);
-	return *ret ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: no memory", name);
+static bool is_left_out(const struct part *part)
+{
+	return !part->wire && !part->json && !part->text && !part->number;
+}
+
+static int write_part(struct certctl_buffer *out, const struct part *part, struct certctl_error *err)
+{
+	if (part->wire)
+		return part->is_list ? certctl_wire_append_rows(out, part->wire, part->value, err)
+				     : certctl_wire_append(out, part->wire, part->value, err);
+	if (part->number) {
+		certctl_buffer_integer(out, *part->number);
+		return 0;
+	}
+	if (part->text && certctl_utf8_is_valid(part->text, strlen(part->text))) {
+		certctl_buffer_json_string(out, part->text, strlen(part->text));
+		return 0;
+	}
+	return part->json && certctl_json_append(out, part->json)
+		       ? 0
+		       : certctl_fail(err, CERTCTL_E_INVALID, "%s: not UTF-8", part->name);
+}
+
+/* Names are ours: they need no quoting. */
+static int write_parts(struct certctl_buffer *out, const void *arg, struct certctl_error *err)
+{
+	char before = '{';
+
+	for (const struct part *part = arg; part->name; part++) {
+		if (is_left_out(part))
+			continue;
+		certctl_buffer_append(out, &before, 1);
+		before = ',';
+		certctl_buffer_append(out, "\"", 1);
+		certctl_buffer_puts(out, part->name);
+		certctl_buffer_append(out, "\":", 2);
+		int rc = write_part(out, part, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	certctl_buffer_puts(out, before == '{' ? "{}" : "}");
+	return 0;
 }
 
 int typed_nonsense(const struct certctl_connector *connector, const char *operation, int rc, struct certctl_error *err)
@@ -25,16 +60,12 @@ int typed_nonsense(const struct certctl_connector *connector, const char *operat
 	return CERTCTL_E_PROTOCOL;
 }
 
-int typed_call(struct certctl_connector *connector, const char *operation, json_t *argument,
+int typed_call(struct certctl_connector *connector, const char *operation, const struct part *parts,
 	const struct certctl_call *call, TALLOC_CTX *mem, const struct certctl_wire *wire, void *ret,
 	struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref) json_t *given = argument;
 	CERTCTL_AUTO(json_decref) json_t *value = NULL;
-
-	if (!given)
-		return certctl_fail(err, CERTCTL_E_INVALID, "%s: an argument is missing or not UTF-8", operation);
-	int rc = certctl_connector_call(connector, operation, given, call, &value, err);
+	int rc = connector_call(connector, operation, write_parts, parts, call, &value, err);
 
 	if (rc < 0 || !wire)
 		return rc;
@@ -42,12 +73,11 @@ int typed_call(struct certctl_connector *connector, const char *operation, json_
 	return rc < 0 ? typed_nonsense(connector, operation, rc, err) : 0;
 }
 
-int typed_call_for_text(struct certctl_connector *connector, const char *operation, json_t *argument,
+int typed_call_for_text(struct certctl_connector *connector, const char *operation, const struct part *parts,
 	const struct certctl_call *call, TALLOC_CTX *mem, const char *name, const char **ret, struct certctl_error *err)
 {
-	CERTCTL_AUTO(json_decref) json_t *given = argument;
 	CERTCTL_AUTO(json_decref) json_t *value = NULL;
-	int rc = certctl_connector_call(connector, operation, given, call, &value, err);
+	int rc = connector_call(connector, operation, write_parts, parts, call, &value, err);
 
 	if (rc < 0)
 		return rc;
@@ -64,8 +94,9 @@ int certctl_connector_test(struct certctl_connector *connector, const struct cer
 int certctl_connector_info(struct certctl_connector *connector, const struct certctl_call *call, TALLOC_CTX *mem,
 	struct certctl_info *ret, struct certctl_error *err)
 {
+	static const struct part nothing[] = { { 0 } };
 	struct certctl_info info = { 0 };
-	int rc = typed_call(connector, "info", json_object(), call, mem, &certctl_wire_info, &info, err);
+	int rc = typed_call(connector, "info", nothing, call, mem, &certctl_wire_info, &info, err);
 
 	if (rc == 0)
 		*ret = info;

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static int with_order(const struct certctl_order *order, const json_t *item, json_t **ret, struct certctl_error *err)
-{
-	return typed_argument("order", &certctl_wire_order, order, item, ret, err);
-}
-
 /* What a plugin says it issued must be usable before anybody stores it. */
 static int check_issued(const struct certctl_issued *issued, struct certctl_error *err)
 {
@@ -24,13 +19,12 @@ static int call_for_issued(struct certctl_connector *connector, const char *oper
 	const struct certctl_order *order, const json_t *item, const struct certctl_call *call, TALLOC_CTX *mem,
 	struct certctl_issued *ret, struct certctl_error *err)
 {
+	const struct part parts[] = { { .name = "order", .wire = &certctl_wire_order, .value = order },
+		{ .name = "item", .json = item }, { 0 } };
 	struct certctl_issued issued = { 0 };
-	json_t *argument;
-	int rc = with_order(order, item, &argument, err);
+	int rc = typed_call(connector, operation, parts, call, mem, &certctl_wire_issued, &issued, err);
 
-	if (rc < 0 ||
-		(rc = typed_call(connector, operation, argument, call, mem, &certctl_wire_issued, &issued, err)) < 0 ||
-		(rc = check_issued(&issued, err)) < 0)
+	if (rc < 0 || (rc = check_issued(&issued, err)) < 0)
 		return rc;
 	*ret = issued;
 	return 0;
@@ -51,33 +45,35 @@ int certctl_issuer_find(struct certctl_connector *connector, const struct certct
 int certctl_issuer_abandon(struct certctl_connector *connector, const struct certctl_order *order, const json_t *item,
 	const struct certctl_call *call, struct certctl_error *err)
 {
-	json_t *argument;
-	int rc = with_order(order, item, &argument, err);
+	const struct part parts[] = { { .name = "order", .wire = &certctl_wire_order, .value = order },
+		{ .name = "item", .json = item }, { 0 } };
 
-	return rc < 0 ? rc : typed_call(connector, "abandon", argument, call, NULL, NULL, NULL, err);
+	return typed_call(connector, "abandon", parts, call, NULL, NULL, NULL, err);
 }
 
 int certctl_issuer_revoke(struct certctl_connector *connector, const char *certificate_pem, int reason,
 	const struct certctl_call *call, struct certctl_error *err)
 {
-	json_t *argument = json_pack("{s:s, s:i}", "certificate", certificate_pem, "reason", reason);
+	const struct part parts[] = { { .name = "certificate", .text = certificate_pem },
+		{ .name = "reason", .number = &reason }, { 0 } };
 
-	return typed_call(connector, "revoke", argument, call, NULL, NULL, NULL, err);
+	return typed_call(connector, "revoke", parts, call, NULL, NULL, NULL, err);
 }
 
 int certctl_issuer_chain(struct certctl_connector *connector, const struct certctl_call *call, TALLOC_CTX *mem,
 	const char **ret_pem, struct certctl_error *err)
 {
-	return typed_call_for_text(connector, "chain", json_object(), call, mem, "chain", ret_pem, err);
+	static const struct part nothing[] = { { 0 } };
+
+	return typed_call_for_text(connector, "chain", nothing, call, mem, "chain", ret_pem, err);
 }
 
 int certctl_issuer_renewal_window(struct certctl_connector *connector, const char *certificate_pem,
 	const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_renewal_window *ret, struct certctl_error *err)
 {
+	const struct part parts[] = { { .name = "certificate", .text = certificate_pem }, { 0 } };
 	struct certctl_renewal_window window = { 0 };
-	json_t *argument = json_pack("{s:s}", "certificate", certificate_pem);
-	int rc = typed_call(connector, "renewal_window", argument, call, mem, &certctl_wire_renewal_window, &window,
-		err);
+	int rc = typed_call(connector, "renewal_window", parts, call, mem, &certctl_wire_renewal_window, &window, err);
 
 	if (rc == 0)
 		*ret = window;

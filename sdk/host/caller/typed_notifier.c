@@ -5,12 +5,11 @@ int certctl_notifier_send(struct certctl_connector *connector, const struct cert
 	const json_t *item, const struct certctl_call *call, TALLOC_CTX *mem, struct certctl_receipt *ret,
 	struct certctl_error *err)
 {
+	const struct part parts[] = { { .name = "message", .wire = &certctl_wire_message, .value = message },
+		{ .name = "item", .json = item }, { 0 } };
 	struct certctl_receipt receipt = { 0 };
-	json_t *argument;
-	int rc = typed_argument("message", &certctl_wire_message, message, item, &argument, err);
+	int rc = typed_call(connector, "send", parts, call, mem, &certctl_wire_receipt, &receipt, err);
 
-	if (rc == 0)
-		rc = typed_call(connector, "send", argument, call, mem, &certctl_wire_receipt, &receipt, err);
 	if (rc == 0)
 		*ret = receipt;
 	return rc;

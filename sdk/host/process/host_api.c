@@ -91,7 +91,7 @@ static void log_record(const struct certctl_host *host, enum certctl_log_level l
 
 void host_api_finish(struct call *call)
 {
-	unsigned logged = atomic_load(&call->logged);
+	unsigned logged = atomic_exchange(&call->logged, 0);
 
 	if (logged > CERTCTL_LOG_RECORDS_MAX)
 		send_log(call, CERTCTL_LOG_WARNING, "plugin.log_dropped",

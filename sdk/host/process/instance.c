@@ -74,7 +74,7 @@ static int cycle_once(struct call *call, void **opened, size_t count, struct cer
 	return rc;
 }
 
-int instance_cycle(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+int instance_cycle(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	int64_t times = certctl_json_integer_or(argument, "times", 1),
 		count = certctl_json_integer_or(argument, "instances", 1);
@@ -93,6 +93,8 @@ int instance_cycle(struct call *call, const json_t *argument, json_t **ret, stru
 		rc = cycle_once(call, opened, (size_t)count, err);
 	if (rc < 0)
 		return rc;
-	*ret = json_pack("{s:I, s:I}", "heap_before", (json_int_t)before, "heap_after", (json_int_t)heap_in_use());
-	return 0;
+	static const char *const names[] = { "heap_before", "heap_after" };
+	const int64_t numbers[] = { before, heap_in_use() };
+
+	return call_numbers_result(call, names, numbers, CERTCTL_COUNT(numbers), err);
 }

@@ -1,6 +1,8 @@
 /* Operations of issuers: argument from JSON, call, result to JSON. */
 #include "kind.h"
 
+#include <certctl/x509.h>
+
 KIND_FUNCTIONS(issuer);
 
 static int read_order(struct call *call, const json_t *argument, struct certctl_order *ret, struct certctl_error *err)
@@ -10,7 +12,7 @@ static int read_order(struct call *call, const json_t *argument, struct certctl_
 	return rc < 0 ? rc : call_item(call, argument, &ret->item, err);
 }
 
-static int run_issue(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_issue(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_order order = { 0 };
 	struct certctl_issued issued = { 0 };
@@ -18,10 +20,10 @@ static int run_issue(struct call *call, const json_t *argument, json_t **ret, st
 
 	if (rc == 0)
 		rc = ops_of(call)->issue(call->self, &call->api, &order, call->mem, &issued, err);
-	return rc < 0 ? rc : call_result(&certctl_wire_issued, &issued, ret, err);
+	return rc < 0 ? rc : call_result(call, &certctl_wire_issued, &issued, err);
 }
 
-static int run_find(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_find(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_order order = { 0 };
 	struct certctl_issued issued = { 0 };
@@ -29,19 +31,18 @@ static int run_find(struct call *call, const json_t *argument, json_t **ret, str
 
 	if (rc == 0)
 		rc = ops_of(call)->find(call->self, &call->api, &order, call->mem, &issued, err);
-	return rc < 0 ? rc : call_result(&certctl_wire_issued, &issued, ret, err);
+	return rc < 0 ? rc : call_result(call, &certctl_wire_issued, &issued, err);
 }
 
-static int run_abandon(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_abandon(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_order order = { 0 };
 	int rc = read_order(call, argument, &order, err);
 
-	*ret = json_null();
 	return rc < 0 ? rc : ops_of(call)->abandon(call->self, &call->api, &order, err);
 }
 
-static int run_revoke(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_revoke(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	const char *certificate;
 	int64_t reason;
@@ -49,20 +50,19 @@ static int run_revoke(struct call *call, const json_t *argument, json_t **ret, s
 
 	if (rc == 0)
 		rc = certctl_json_get_integer(argument, "reason", 0, 10, &reason, err);
-	*ret = json_null();
 	return rc < 0 ? rc : ops_of(call)->revoke(call->self, &call->api, certificate, (int)reason, err);
 }
 
-static int run_chain(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_chain(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	const char *pem = NULL;
 	int rc = ops_of(call)->chain(call->self, &call->api, call->mem, &pem, err);
 
 	(void)argument;
-	return rc < 0 ? rc : call_text_result("chain", pem, ret, err);
+	return rc < 0 ? rc : call_text_result(call, "chain", pem, err);
 }
 
-static int run_renewal_window(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_renewal_window(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_renewal_window window = { 0 };
 	const char *certificate;
@@ -70,10 +70,10 @@ static int run_renewal_window(struct call *call, const json_t *argument, json_t 
 
 	if (rc == 0)
 		rc = ops_of(call)->renewal_window(call->self, &call->api, certificate, call->mem, &window, err);
-	return rc < 0 ? rc : call_result(&certctl_wire_renewal_window, &window, ret, err);
+	return rc < 0 ? rc : call_result(call, &certctl_wire_renewal_window, &window, err);
 }
 
-static int run_sign(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_sign(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_bytes tbs = { 0 }, signature = { 0 };
 	const char *kind_name, *hex;
@@ -88,18 +88,17 @@ static int run_sign(struct call *call, const json_t *argument, json_t **ret, str
 		return certctl_fail(err, CERTCTL_E_INVALID, "kind: crl or ocsp_response expected");
 	rc = ops_of(call)->sign(call->self, &call->api, (enum certctl_sign_kind)kind, &tbs, call->mem, &signature, err);
 	return rc < 0 ? rc
-		      : call_text_result("signature", certctl_wire_hex(call->mem, signature.data, signature.len), ret,
-				err);
+		      : call_text_result(call, "signature", certctl_hex(call->mem, signature.data, signature.len), err);
 }
 
-static int run_responder(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_responder(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	const char *csr, *pem = NULL;
 	int rc = certctl_json_get_text(argument, "csr", &csr, err);
 
 	if (rc == 0)
 		rc = ops_of(call)->responder(call->self, &call->api, csr, call->mem, &pem, err);
-	return rc < 0 ? rc : call_text_result("certificate", pem, ret, err);
+	return rc < 0 ? rc : call_text_result(call, "certificate", pem, err);
 }
 
 #define AT(member) offsetof(struct certctl_issuer_ops, member)

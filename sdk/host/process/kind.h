@@ -27,19 +27,18 @@
 	{                                                                                                              \
 		plugin->ops.kind_.close(self);                                                                         \
 	}                                                                                                              \
-	static int run_test(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)        \
+	static int run_test(struct call *call, const json_t *argument, struct certctl_error *err)                      \
 	{                                                                                                              \
 		(void)argument;                                                                                        \
-		*ret = json_null();                                                                                    \
 		return ops_of(call)->test(call->self, &call->api, err);                                                \
 	}                                                                                                              \
-	static int run_info(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)        \
+	static int run_info(struct call *call, const json_t *argument, struct certctl_error *err)                      \
 	{                                                                                                              \
 		struct certctl_info info = { 0 };                                                                      \
 		int rc = ops_of(call)->info(call->self, &call->api, call->mem, &info, err);                            \
                                                                                                                        \
 		(void)argument;                                                                                        \
-		return rc < 0 ? rc : call_result(&certctl_wire_info, &info, ret, err);                                 \
+		return rc < 0 ? rc : call_result(call, &certctl_wire_info, &info, err);                                \
 	}                                                                                                              \
 	struct kind /* the rest of the line, so that it ends in a semicolon */
 

@@ -3,7 +3,7 @@
 
 KIND_FUNCTIONS(notifier);
 
-static int run_send(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_send(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_message message = { 0 };
 	struct certctl_receipt receipt = { 0 };
@@ -13,7 +13,7 @@ static int run_send(struct call *call, const json_t *argument, json_t **ret, str
 	if (rc < 0 || (rc = call_item(call, argument, &message.item, err)) < 0)
 		return rc;
 	rc = ops_of(call)->send(call->self, &call->api, &message, call->mem, &receipt, err);
-	return rc < 0 ? rc : call_result(&certctl_wire_receipt, &receipt, ret, err);
+	return rc < 0 ? rc : call_result(call, &certctl_wire_receipt, &receipt, err);
 }
 
 #define AT(member) offsetof(struct certctl_notifier_ops, member)

@@ -29,7 +29,7 @@ struct operation {
 	size_t offset; /* of the function pointer in the ops table */
 	uint32_t cap;  /* the bit that must be set when, and only when, the operation is; 0: none */
 	bool required;
-	int (*run)(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err);
+	int (*run)(struct call *call, const json_t *argument, struct certctl_error *err);
 };
 
 struct kind {
@@ -83,7 +83,7 @@ int instance_open(struct instance *instance, const struct certctl_host *host,
 	struct certctl_error *err) CERTCTL_CHECKED;
 void instance_close(struct instance *instance);
 /** Open and close `instances` of them `times` times, and say what that left on the heap: "host.cycle". */
-int instance_cycle(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err);
+int instance_cycle(struct call *call, const json_t *argument, struct certctl_error *err);
 
 /* --- Serving --------------------------------------------------------------------------------------------------------- */
 
@@ -101,6 +101,8 @@ struct lane {
 void lane_init(struct lane *lane, struct server *server, int fd);
 /** Send a frame. After an error other than LIMIT and INVALID the lane is broken. */
 int lane_send(struct lane *lane, const json_t *frame, int64_t deadline_ms, struct certctl_error *err) CERTCTL_CHECKED;
+int lane_write(struct lane *lane, certctl_frame_write_fn *write, const void *arg, int64_t deadline_ms,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 struct server {
 	struct lane lanes[CERTCTL_LANES_MAX];
@@ -125,6 +127,7 @@ struct call {
 	const json_t *argument; /* borrowed */
 	const char *operation;
 	void *self; /* the plugin's instance */
+	bool is_answered;
 	atomic_bool is_cancelled;
 	atomic_uint logged; /* records so far, dropped ones included */
 	json_t *reply;      /* to the open question, under lane->read_lock */
@@ -156,9 +159,19 @@ int runner_run(struct call *call, const struct certctl_command *command, TALLOC_
 
 /** Parse the "item" beside an argument into the plugin's item struct; NULL without item options. */
 int call_item(struct call *call, const json_t *argument, const void **ret, struct certctl_error *err) CERTCTL_CHECKED;
-/** Our own JSON of what the plugin returned; what cannot be written is the plugin's mistake: PROTOCOL. */
-int call_result(const struct certctl_wire *wire, const void *value, json_t **ret,
+/**
+ * Answer the call with what the plugin returned, while it is there; an operation that answers nothing succeeds all the same.  What
+ * cannot be written is the plugin's mistake: PROTOCOL, or LIMIT; then nothing was sent.
+ */
+int call_result(struct call *call, const struct certctl_wire *wire, const void *value,
 	struct certctl_error *err) CERTCTL_CHECKED;
-int call_text_result(const char *name, const char *text, json_t **ret, struct certctl_error *err) CERTCTL_CHECKED;
+/** {"<name>": list}. */
+int call_rows_result(struct call *call, const char *name, const struct certctl_wire *wire, const void *rows,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** {"<name>": text}. */
+int call_text_result(struct call *call, const char *name, const char *text, struct certctl_error *err) CERTCTL_CHECKED;
+/** {"<name>": number, ...} of `count`. */
+int call_numbers_result(struct call *call, const char *const *names, const int64_t *numbers, size_t count,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 #endif

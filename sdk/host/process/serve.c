@@ -47,24 +47,6 @@ int call_item(struct call *call, const json_t *argument, const void **ret, struc
 	return rc;
 }
 
-int call_result(const struct certctl_wire *wire, const void *value, json_t **ret, struct certctl_error *err)
-{
-	int rc = certctl_wire_to_json(wire, value, ret, err);
-
-	if (rc == CERTCTL_E_INVALID)
-		rc = err->code = CERTCTL_E_PROTOCOL;
-	return rc;
-}
-
-int call_text_result(const char *name, const char *text, json_t **ret, struct certctl_error *err)
-{
-	int rc = certctl_wire_text_to_json(name, text, ret, err);
-
-	if (rc == CERTCTL_E_INVALID)
-		rc = err->code = CERTCTL_E_PROTOCOL;
-	return rc;
-}
-
 static const struct operation *find_operation(const struct plugin *plugin, const char *name)
 {
 	for (const struct operation *operation = own_operations; operation->name; operation++)
@@ -73,7 +55,7 @@ static const struct operation *find_operation(const struct plugin *plugin, const
 	return plugin_operation(plugin, name);
 }
 
-static int run_operation(struct call *call, json_t **ret, struct certctl_error *err)
+static int run_operation(struct call *call, struct certctl_error *err)
 {
 	struct instance *instance = &call->server->instance;
 	const struct operation *operation = find_operation(instance->plugin, call->operation);
@@ -85,7 +67,7 @@ static int run_operation(struct call *call, json_t **ret, struct certctl_error *
 
 	call->self = instance->self;
 	if (rc == 0)
-		rc = operation->run(call, call->argument, ret, err);
+		rc = operation->run(call, call->argument, err);
 	/* A plugin that breaks the rule about errors must not make nonsense of our reply. */
 	if (rc > 0)
 		rc = certctl_fail(err, CERTCTL_E_PROTOCOL, "%s returned %d; 0 or a negative code expected",
@@ -96,32 +78,27 @@ static int run_operation(struct call *call, json_t **ret, struct certctl_error *
 	return rc;
 }
 
-static void send_result(struct call *call, json_t *value, const struct certctl_error *why)
+static void send_error(struct call *call, const struct certctl_error *why)
 {
-	struct certctl_error too_large = { 0 };
-	json_t *frame = why->code < 0 ? json_pack("{s:I, s:o}", "result", (json_int_t)call->id, "error",
-						certctl_wire_error_to_json(why))
-				      : json_pack("{s:I, s:O}", "result", (json_int_t)call->id, "value", value);
-	int rc = frame ? lane_send(call->lane, frame, CERTCTL_FRAME_FOREVER, &too_large)
-		       : certctl_fail(&too_large, CERTCTL_E_NO_MEMORY, "no memory for the result");
+	CERTCTL_AUTO(json_decref)
+	json_t *frame =
+		json_pack("{s:I, s:o}", "result", (json_int_t)call->id, "error", certctl_wire_error_to_json(why));
 
-	json_decref(frame);
-	/* Nothing was sent: say so instead, once. */
-	if ((rc == CERTCTL_E_LIMIT || rc == CERTCTL_E_INVALID || rc == CERTCTL_E_NO_MEMORY) && why->code == 0) {
-		certctl_error_prefix(&too_large, "result of %s", call->operation);
-		send_result(call, NULL, &too_large);
-	}
+	host_api_finish(call);
+	/* When it cannot be sent the lane is broken, and the parent knows. */
+	if (frame && lane_send(call->lane, frame, CERTCTL_FRAME_FOREVER, NULL) < 0)
+		return;
 }
 
 static void run_call(struct call *call)
 {
 	struct certctl_error err = { 0 };
-	CERTCTL_AUTO(json_decref) json_t *value = NULL;
+	int rc = run_operation(call, &err);
 
-	if (run_operation(call, &value, &err) == 0)
-		err.code = 0;
-	host_api_finish(call);
-	send_result(call, value, &err);
+	if (rc == 0 && !call->is_answered)
+		rc = call_result(call, NULL, NULL, &err);
+	if (rc < 0)
+		send_error(call, &err);
 }
 
 /* What is for a call that has ended meanwhile is dropped. */

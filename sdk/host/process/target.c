@@ -8,7 +8,7 @@ static int read_bundle(struct call *call, const json_t *argument, struct certctl
 	return certctl_wire_from_json(call->mem, &certctl_wire_bundle, json_object_get(argument, "bundle"), ret, err);
 }
 
-static int run_plan(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_plan(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_bundle bundle = { 0 };
 	struct certctl_plan plan = { 0 };
@@ -18,10 +18,10 @@ static int run_plan(struct call *call, const json_t *argument, json_t **ret, str
 	if (rc < 0 || (rc = call_item(call, argument, &item, err)) < 0)
 		return rc;
 	rc = ops_of(call)->plan(call->self, &call->api, &bundle, item, call->mem, &plan, err);
-	return rc < 0 ? rc : call_result(&certctl_wire_plan, &plan, ret, err);
+	return rc < 0 ? rc : call_result(call, &certctl_wire_plan, &plan, err);
 }
 
-static int run_validate(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_validate(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_bundle bundle = { 0 };
 	struct certctl_plan plan = { 0 };
@@ -30,11 +30,10 @@ static int run_validate(struct call *call, const json_t *argument, json_t **ret,
 	if (rc == 0)
 		rc = certctl_wire_from_json(call->mem, &certctl_wire_plan, json_object_get(argument, "plan"), &plan,
 			err);
-	*ret = json_null();
 	return rc < 0 ? rc : ops_of(call)->validate(call->self, &call->api, &bundle, &plan, err);
 }
 
-static int run_activate(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_activate(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	const json_t *bundles_in = json_object_get(argument, "bundles"), *plans_in = json_object_get(argument, "plans");
 	const void *bundles, *plans;
@@ -46,11 +45,10 @@ static int run_activate(struct call *call, const json_t *argument, json_t **ret,
 	if ((rc = certctl_wire_rows_from_json(call->mem, &certctl_wire_bundle, bundles_in, &bundles, err)) < 0 ||
 		(rc = certctl_wire_rows_from_json(call->mem, &certctl_wire_plan, plans_in, &plans, err)) < 0)
 		return rc;
-	*ret = json_null();
 	return ops_of(call)->activate(call->self, &call->api, bundles, plans, err);
 }
 
-static int run_served(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_served(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	struct certctl_bundle bundle = { 0 };
 	const char *fingerprint = NULL;
@@ -60,22 +58,16 @@ static int run_served(struct call *call, const json_t *argument, json_t **ret, s
 	if (rc < 0 || (rc = call_item(call, argument, &item, err)) < 0)
 		return rc;
 	rc = ops_of(call)->served(call->self, &call->api, &bundle, item, call->mem, &fingerprint, err);
-	return rc < 0 ? rc : call_text_result("fingerprint", fingerprint, ret, err);
+	return rc < 0 ? rc : call_text_result(call, "fingerprint", fingerprint, err);
 }
 
-static int run_inventory(struct call *call, const json_t *argument, json_t **ret, struct certctl_error *err)
+static int run_inventory(struct call *call, const json_t *argument, struct certctl_error *err)
 {
 	const struct certctl_inventory_item *const *items = NULL;
-	json_t *array;
 	int rc = ops_of(call)->inventory(call->self, &call->api, call->mem, &items, err);
 
 	(void)argument;
-	if (rc < 0)
-		return rc;
-	if (certctl_wire_rows_to_json(&certctl_wire_inventory_item, items, &array, err) < 0)
-		return err->code = CERTCTL_E_PROTOCOL;
-	*ret = json_pack("{s:o}", "items", array);
-	return 0;
+	return rc < 0 ? rc : call_rows_result(call, "items", &certctl_wire_inventory_item, items, err);
 }
 
 #define AT(member) offsetof(struct certctl_target_ops, member)

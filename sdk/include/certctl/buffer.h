@@ -24,6 +24,8 @@ CERTCTL_API void certctl_buffer_append(struct certctl_buffer *buffer, const void
 CERTCTL_API void certctl_buffer_puts(struct certctl_buffer *buffer, const char *text);
 CERTCTL_API void certctl_buffer_printf(struct certctl_buffer *buffer, const char *format, ...) CERTCTL_PRINTF(2, 3);
 
+CERTCTL_API void certctl_buffer_integer(struct certctl_buffer *buffer, int64_t number);
+
 /**
  * Append `text` as a JSON string with its quotes (RFC 8259, section 7).  Control characters, U+2028, U+2029 and the
  * bidirectional controls are escaped; bytes that are not UTF-8 become U+FFFD.  The one encoder of logs and replies.

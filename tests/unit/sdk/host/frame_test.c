@@ -151,7 +151,7 @@ static void what_cannot_be_sent_is_not_sent(void)
 
 	open_pair();
 	ASSERT_FAILS(certctl_frame_send(ends[0], large, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_LIMIT,
-		"at most 1000", err);
+		"more than the 1000 bytes", err);
 	ASSERT_FAILS(certctl_frame_send(ends[0], array, MAX, CERTCTL_FRAME_FOREVER, &err), CERTCTL_E_INVALID, NULL,
 		err);
 	json_object_set_new(empty, "a", json_string_nocheck("\xff"));
@@ -191,6 +191,55 @@ static void frames_of_every_length_come_through(void)
 		json_decref(frame);
 		close_pair();
 	}
+}
+
+struct writing {
+	const char *text;
+	int calls, rc;
+};
+
+static int write_text(struct certctl_buffer *out, const void *arg, struct certctl_error *err)
+{
+	struct writing *writing = (struct writing *)(uintptr_t)arg;
+
+	writing->calls++;
+	certctl_buffer_puts(out, "{\"a\":");
+	certctl_buffer_json_string(out, writing->text, strlen(writing->text));
+	certctl_buffer_puts(out, "}");
+	return writing->rc < 0 ? certctl_fail(err, (enum certctl_code)writing->rc, "changed my mind") : 0;
+}
+
+static void a_frame_is_written_once_unless_it_is_large(void)
+{
+	struct writing small = { .text = "x" }, large = { .text = NULL },
+		       refused = { .text = "x", .rc = CERTCTL_E_DENIED };
+	char *text = talloc_zero_size(test_mem(), 20001);
+	struct certctl_error err = { 0 };
+	json_t *got = NULL;
+
+	memset(text, 'x', 20000);
+	large.text = text;
+	open_pair();
+	reader.max = CERTCTL_FRAME_MAX;
+	ASSERT_OK(certctl_frame_write(ends[0], write_text, &small, MAX, CERTCTL_FRAME_FOREVER, &err), err);
+	CU_ASSERT_EQUAL(small.calls, 1);
+	ASSERT_FAILS(certctl_frame_write(ends[0], write_text, &large, MAX, CERTCTL_FRAME_FOREVER, &err),
+		CERTCTL_E_LIMIT, "more than the 1000 bytes", err);
+	ASSERT_FAILS(certctl_frame_write(ends[0], write_text, &refused, MAX, CERTCTL_FRAME_FOREVER, &err),
+		CERTCTL_E_DENIED, "changed my mind", err);
+	large.calls = 0;
+	ASSERT_OK(certctl_frame_write(ends[0], write_text, &large, CERTCTL_FRAME_MAX, CERTCTL_FRAME_FOREVER, &err),
+		err);
+	CU_ASSERT_EQUAL(large.calls, 2);
+	/* Of what was refused nothing was sent. */
+	ASSERT_OK(get(&got, &err), err);
+	ASSERT_TEXT(certctl_json_text_or(got, "a", ""), "x");
+	json_decref(got);
+	ASSERT_OK(get(&got, &err), err);
+	ASSERT_TEXT(certctl_json_text_or(got, "a", ""), text);
+	json_decref(got);
+	ASSERT_FAILS(certctl_frame_receive(&reader, CERTCTL_FRAME_NOW, &got, &err), CERTCTL_E_TIMEOUT, NULL, err);
+	close_pair();
 }
 
 static void sending_to_one_who_does_not_read_ends_at_the_deadline(void)
@@ -246,6 +295,7 @@ const struct test tests[] = {
 	TEST(the_end_of_the_other_side_is_unavailable),
 	TEST(what_cannot_be_sent_is_not_sent),
 	TEST(frames_of_every_length_come_through),
+	TEST(a_frame_is_written_once_unless_it_is_large),
 	TEST(sending_to_one_who_does_not_read_ends_at_the_deadline),
 	TEST(a_large_frame_comes_through_and_its_memory_goes),
 	{ 0 },

@@ -101,7 +101,26 @@ static void every_byte_reads_back_at_every_place(void)
 		}
 }
 
+static void integers_are_decimal_to_both_ends(void)
+{
+	static const struct {
+		int64_t number;
+		const char *text;
+	} rows[] = { { 0, "0" }, { -1, "-1" }, { 10, "10" }, { 4711, "4711" }, { INT64_MAX, "9223372036854775807" },
+		{ INT64_MIN, "-9223372036854775808" } };
+
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		struct certctl_buffer buffer;
+
+		certctl_buffer_init(&buffer, test_mem(), 100);
+		certctl_buffer_integer(&buffer, rows[i].number);
+		CU_ASSERT_EQUAL(certctl_buffer_finish(&buffer, NULL), 0);
+		ASSERT_TEXT(buffer.data, rows[i].text);
+	}
+}
+
 const struct test tests[] = {
+	TEST(integers_are_decimal_to_both_ends),
 	TEST(pieces_become_one_text),
 	TEST(the_maximum_latches),
 	TEST(out_of_memory_latches),
