@@ -14,8 +14,6 @@ ALTER DOMAIN sha256_hex ADD CONSTRAINT sha256_hex_check CHECK (octet_length(VALU
 ALTER TABLE placements ADD COLUMN failure text, ADD COLUMN ended_at timestamptz;
 ALTER TABLE bindings ADD COLUMN failure text;
 
-CREATE FUNCTION json_words(words text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT to_json(words)::text';
-
 ALTER TABLE managed_certificates
 	ADD COLUMN sans text NOT NULL GENERATED ALWAYS AS (jsonb_path_query_array(names, '$[*].value')::text) STORED, -- JSON, as shown
 	-- of the version in force that expires first, when there are several placements
@@ -70,19 +68,22 @@ CREATE TRIGGER keep_words AFTER UPDATE OF names, tags ON managed_certificates FO
 CREATE FUNCTION expiring_from(not_before timestamptz, not_after timestamptz, threshold_days int) RETURNS timestamptz
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 	$$ SELECT not_after - least(make_interval(secs => threshold_days * 86400.0::double precision), (not_after - not_before) / 3) $$;
-CREATE FUNCTION largest_threshold(policy text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS
-	$$ SELECT coalesce((SELECT max(days) FROM policies p, unnest(p.alert_thresholds_days) AS days WHERE p.id = policy), 30) $$;
+CREATE FUNCTION largest_threshold(policy text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	RETURN coalesce((SELECT max(days) FROM policies p, unnest(p.alert_thresholds_days) AS days WHERE p.id = policy), 30);
+END $$;
 
 CREATE VIEW certificate_placement_facts AS
 SELECT c.id, v.id AS version_id, v.subject, v.issuer_dn, v.serial_number, v.not_before, v.not_after,
-	expiring_from(v.not_before, v.not_after, largest_threshold(c.policy_id)) AS expiring_at, v.fingerprint_sha256,
+	expiring_from(v.not_before, v.not_after, coalesce((SELECT max(days) FROM policies pol, unnest(pol.alert_thresholds_days) AS days
+		WHERE pol.id = c.policy_id), 30)) AS expiring_at, v.fingerprint_sha256,
 	(SELECT issued_at FROM certificate_versions WHERE certificate_id = c.id ORDER BY id LIMIT 1) AS issued_at,
 	CASE WHEN v.sequence > 1 THEN v.issued_at END AS renewed_at, coalesce(p.agent_ids, '[]') AS agent_ids, p.renew_at, p.failure
 FROM managed_certificates c
 LEFT JOIN LATERAL (SELECT ver.* FROM placements JOIN certificate_versions ver ON ver.id = version_id
 	WHERE placements.certificate_id = c.id AND ended_at IS NULL ORDER BY ver.not_after, ver.id LIMIT 1) AS v ON true
-LEFT JOIN LATERAL (SELECT json_words(array_agg(agent_id::text ORDER BY agent_id)
-			FILTER (WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.certificate_id = c.id AND b.agent_id = placements.agent_id)))
+LEFT JOIN LATERAL (SELECT to_json(array_agg(agent_id::text ORDER BY agent_id)
+			FILTER (WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.certificate_id = c.id AND b.agent_id = placements.agent_id)))::text
 			AS agent_ids,
 		min(renew_at) AS renew_at, min(placements.failure) AS failure
 	FROM placements WHERE certificate_id = c.id AND ended_at IS NULL) AS p ON true;
@@ -90,40 +91,51 @@ LEFT JOIN LATERAL (SELECT json_words(array_agg(agent_id::text ORDER BY agent_id)
 CREATE VIEW certificate_binding_facts AS
 SELECT c.id, coalesce(b.target_ids, '[]') AS target_ids, b.deployed_at, b.deploy_retry_at, b.deploy_failure
 FROM managed_certificates c
-LEFT JOIN LATERAL (SELECT json_words(array_agg(target_id::text ORDER BY target_id)) AS target_ids, max(deployed_at) AS deployed_at,
+LEFT JOIN LATERAL (SELECT to_json(array_agg(target_id::text ORDER BY target_id))::text AS target_ids, max(deployed_at) AS deployed_at,
 		min(retry_at) FILTER (WHERE is_behind) AS deploy_retry_at,
 		min(target_id || ': ' || failure) FILTER (WHERE is_behind) AS deploy_failure
 	FROM bindings, LATERAL (SELECT desired_version_id IS DISTINCT FROM deployed_version_id AS is_behind) AS b
 	WHERE certificate_id = c.id) AS b ON true;
 
-CREATE FUNCTION refresh_placement_facts(ids text[]) RETURNS void LANGUAGE sql AS $$
+-- plpgsql keeps their plans: each issued version runs them.
+CREATE FUNCTION refresh_placement_facts(ids text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
 	UPDATE managed_certificates c SET version_id = f.version_id, subject = f.subject, issuer_dn = f.issuer_dn,
 		serial_number = f.serial_number, not_before = f.not_before, not_after = f.not_after, expiring_at = f.expiring_at,
 		fingerprint_sha256 = f.fingerprint_sha256, issued_at = f.issued_at, renewed_at = f.renewed_at, agent_ids = f.agent_ids,
 		renew_at = f.renew_at, failure = f.failure
 	FROM certificate_placement_facts f
 	WHERE c.id = ANY (ids) AND f.id = c.id AND (c.version_id, c.expiring_at, c.agent_ids, c.renew_at, c.failure)
-		IS DISTINCT FROM (f.version_id, f.expiring_at, f.agent_ids, f.renew_at, f.failure)
-$$;
-CREATE FUNCTION refresh_binding_facts(ids text[]) RETURNS void LANGUAGE sql AS $$
+		IS DISTINCT FROM (f.version_id, f.expiring_at, f.agent_ids, f.renew_at, f.failure);
+END $$;
+CREATE FUNCTION refresh_binding_facts(ids text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
 	UPDATE managed_certificates c SET target_ids = f.target_ids, deployed_at = f.deployed_at, deploy_retry_at = f.deploy_retry_at,
 		deploy_failure = f.deploy_failure
 	FROM certificate_binding_facts f
 	WHERE c.id = ANY (ids) AND f.id = c.id AND (c.target_ids, c.deployed_at, c.deploy_retry_at, c.deploy_failure)
-		IS DISTINCT FROM (f.target_ids, f.deployed_at, f.deploy_retry_at, f.deploy_failure)
-$$;
+		IS DISTINCT FROM (f.target_ids, f.deployed_at, f.deploy_retry_at, f.deploy_failure);
+END $$;
 
 -- --- Facts: nothing that changes them can forget the row ---
 
 CREATE FUNCTION keep_placement_facts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := (SELECT array_agg(DISTINCT certificate_id::text) FROM changed);
 BEGIN
-	PERFORM refresh_placement_facts(array_agg(DISTINCT certificate_id::text)) FROM changed;
+	IF ids IS NOT NULL THEN
+		PERFORM refresh_placement_facts(ids);
+	END IF;
 	RETURN NULL;
 END $$;
 CREATE FUNCTION keep_changed_placement_facts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := (SELECT array_agg(DISTINCT n.certificate_id::text) FROM changed n JOIN before o ON o.id = n.id
+		WHERE (n.version_id, n.renew_at, n.failure, n.ended_at) IS DISTINCT FROM (o.version_id, o.renew_at, o.failure, o.ended_at));
 BEGIN
-	PERFORM refresh_placement_facts(array_agg(DISTINCT n.certificate_id::text)) FROM changed n JOIN before o ON o.id = n.id
-	WHERE (n.version_id, n.renew_at, n.failure, n.ended_at) IS DISTINCT FROM (o.version_id, o.renew_at, o.failure, o.ended_at);
+	IF ids IS NOT NULL THEN
+		PERFORM refresh_placement_facts(ids);
+	END IF;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER keep_facts_of_new AFTER INSERT ON placements REFERENCING NEW TABLE AS changed
@@ -133,17 +145,28 @@ CREATE TRIGGER keep_facts AFTER UPDATE ON placements REFERENCING OLD TABLE AS be
 CREATE TRIGGER keep_facts_of_old AFTER DELETE ON placements REFERENCING OLD TABLE AS changed
 	FOR EACH STATEMENT EXECUTE FUNCTION keep_placement_facts();
 
+-- Whether a placement is served anywhere is a fact of both.
 CREATE FUNCTION keep_binding_facts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := (SELECT array_agg(DISTINCT certificate_id::text) FROM changed);
 BEGIN
-	PERFORM refresh_binding_facts(array_agg(DISTINCT certificate_id::text)),
-		refresh_placement_facts(array_agg(DISTINCT certificate_id::text)) FROM changed;
+	IF ids IS NOT NULL THEN
+		PERFORM refresh_binding_facts(ids), refresh_placement_facts(ids);
+	END IF;
 	RETURN NULL;
 END $$;
+-- A retry and a failure count while the target is behind.
 CREATE FUNCTION keep_changed_binding_facts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := (SELECT array_agg(DISTINCT n.certificate_id::text) FROM changed n JOIN before o ON o.id = n.id,
+		LATERAL (SELECT n.desired_version_id IS DISTINCT FROM n.deployed_version_id AS now_behind,
+			o.desired_version_id IS DISTINCT FROM o.deployed_version_id AS was_behind) AS b
+		WHERE (n.deployed_at, CASE WHEN now_behind THEN n.retry_at END, CASE WHEN now_behind THEN n.failure END)
+			IS DISTINCT FROM (o.deployed_at, CASE WHEN was_behind THEN o.retry_at END, CASE WHEN was_behind THEN o.failure END));
 BEGIN
-	PERFORM refresh_binding_facts(array_agg(DISTINCT n.certificate_id::text)) FROM changed n JOIN before o ON o.id = n.id
-	WHERE (n.deployed_at, n.retry_at, n.failure, n.desired_version_id IS DISTINCT FROM n.deployed_version_id)
-		IS DISTINCT FROM (o.deployed_at, o.retry_at, o.failure, o.desired_version_id IS DISTINCT FROM o.deployed_version_id);
+	IF ids IS NOT NULL THEN
+		PERFORM refresh_binding_facts(ids);
+	END IF;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER keep_facts_of_new AFTER INSERT ON bindings REFERENCING NEW TABLE AS changed
@@ -156,13 +179,19 @@ CREATE TRIGGER keep_facts_of_old AFTER DELETE ON bindings REFERENCING OLD TABLE 
 -- What the latest attempt came to.
 CREATE FUNCTION note_failures() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	UPDATE placements p SET failure = CASE ended.state WHEN 'Failed' THEN coalesce(ended.error ->> 'what', ended.hold_reason, 'failed') END
-	FROM changed ended
-	WHERE ended.type IN ('Issuance', 'Renewal') AND p.id = ended.placement_id AND (ended.state = 'Failed' OR p.failure IS NOT NULL);
-	UPDATE bindings b SET failure = CASE ended.state WHEN 'Failed' THEN coalesce(ended.error ->> 'what', ended.hold_reason, 'failed') END
-	FROM changed ended
-	WHERE ended.type = 'Deployment' AND b.certificate_id = ended.certificate_id AND b.target_id = ended.target_id
-		AND (ended.state = 'Failed' OR b.failure IS NOT NULL);
+	IF EXISTS (SELECT FROM changed ended JOIN placements p ON p.id = ended.placement_id
+		WHERE ended.type IN ('Issuance', 'Renewal') AND (ended.state = 'Failed' OR p.failure IS NOT NULL)) THEN
+		UPDATE placements p SET failure = CASE ended.state WHEN 'Failed' THEN coalesce(ended.error ->> 'what', ended.hold_reason, 'failed') END
+		FROM changed ended
+		WHERE ended.type IN ('Issuance', 'Renewal') AND p.id = ended.placement_id AND (ended.state = 'Failed' OR p.failure IS NOT NULL);
+	END IF;
+	IF EXISTS (SELECT FROM changed ended JOIN bindings b ON b.certificate_id = ended.certificate_id AND b.target_id = ended.target_id
+		WHERE ended.type = 'Deployment' AND (ended.state = 'Failed' OR b.failure IS NOT NULL)) THEN
+		UPDATE bindings b SET failure = CASE ended.state WHEN 'Failed' THEN coalesce(ended.error ->> 'what', ended.hold_reason, 'failed') END
+		FROM changed ended
+		WHERE ended.type = 'Deployment' AND b.certificate_id = ended.certificate_id AND b.target_id = ended.target_id
+			AND (ended.state = 'Failed' OR b.failure IS NOT NULL);
+	END IF;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER note_failures AFTER INSERT ON jobs_ended REFERENCING NEW TABLE AS changed
@@ -281,7 +310,7 @@ CREATE INDEX placements_agent ON placements (agent_id, certificate_id);
 DROP INDEX bindings_target;
 CREATE INDEX bindings_target ON bindings (target_id, certificate_id);
 CREATE INDEX certificate_versions_serial ON certificate_versions (serial_number, certificate_id);
-CREATE INDEX jobs_renewing ON jobs (certificate_id) WHERE type IN ('Issuance', 'Renewal');
+CREATE INDEX jobs_renewing ON jobs (certificate_id, id) WHERE type IN ('Issuance', 'Renewal');
 
 -- --- What a certificate looks like from outside: one row, and whether a successor is on its way ---
 
