@@ -1,6 +1,8 @@
-/* Which members of a row become columns.  A matter of taste, for people: every format for programs has them all. */
+/* Columns and cells: which members of a row are shown.  A matter of taste, for people: every format for programs has them all. */
 #include "output.h"
+#include "values.h"
 
+#include <certctl/json.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -110,4 +112,32 @@ const char **output_columns(TALLOC_CTX *mem, const struct api *api, json_t *sche
 	if (all_members || !json_object_size(json_object_get(schema, "properties")))
 		return all_of(mem, schema, page, all_members);
 	return choose(mem, api, schema);
+}
+
+/* --- Cells --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_plain_list(const json_t *value)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(value, i, one) if (json_is_object(one) || json_is_array(one)) return false;
+	return json_is_array(value);
+}
+
+const char *value_cell(TALLOC_CTX *mem, const json_t *value)
+{
+	char *text = talloc_strdup(mem, "");
+	json_t *one;
+	size_t i;
+
+	if (!value || json_is_null(value))
+		return text;
+	if (json_is_string(value))
+		return talloc_strdup(mem, json_string_value(value));
+	if (!is_plain_list(value))
+		return certctl_json_text(mem, value, NULL);
+	json_array_foreach(value, i, one) text =
+		talloc_asprintf_append(text, "%s%s", i ? "," : "", value_cell(text, one));
+	return text;
 }

@@ -1,4 +1,4 @@
-/* Whether two values mean the same, what of them is a secret, and how one looks in a cell. */
+/* Whether two values mean the same.  Knows no side of the wire. */
 #include "values.h"
 
 #include <certctl/json.h>
@@ -129,78 +129,4 @@ bool value_equal(const struct api *api, json_t *schema, const json_t *a, const j
 bool value_is_met(const struct api *api, json_t *schema, const json_t *wanted, const json_t *there, bool ignore_secrets)
 {
 	return equal(&(struct comparing){ api, true, ignore_secrets }, schema, wanted, there);
-}
-
-bool value_has_mask(const json_t *value)
-{
-	const char *name;
-	json_t *inner;
-	size_t i;
-
-	if (is_mask(value))
-		return true;
-	json_object_foreach((json_t *)value, name, inner) if (value_has_mask(inner)) return true;
-	json_array_foreach(value, i, inner) if (value_has_mask(inner)) return true;
-	return false;
-}
-
-/* Better one mask too many. */
-static bool is_secret_name(const char *name)
-{
-	static const char *const words[] = { "secret", "password", "passphrase", "token", "api_key", "routing_key",
-		"private_key", "credential" };
-
-	for (size_t i = 0; i < CERTCTL_COUNT(words); i++)
-		if (strstr(name, words[i]))
-			return true;
-	return false;
-}
-
-json_t *value_masked(const struct api *api, json_t *schema, json_t *value, json_t *there)
-{
-	const char *name;
-	json_t *inner;
-
-	if (json_is_string(value) && (api_is_secret(schema) || is_mask(there)))
-		return json_string(CERTCTL_SECRET_MASK);
-	if (!json_is_object(value))
-		return json_deep_copy(value);
-	json_t *shown = json_object();
-
-	json_object_foreach(value, name, inner)
-	{
-		json_t *member = api_property(api, schema, name);
-		bool is_secret = !member && json_is_string(inner) && is_secret_name(name);
-
-		json_object_set_new(shown, name,
-			is_secret ? json_string(CERTCTL_SECRET_MASK)
-				  : value_masked(api, member, inner, json_object_get(there, name)));
-	}
-	return shown;
-}
-
-static bool is_plain_list(const json_t *value)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(value, i, one) if (json_is_object(one) || json_is_array(one)) return false;
-	return json_is_array(value);
-}
-
-const char *value_cell(TALLOC_CTX *mem, const json_t *value)
-{
-	char *text = talloc_strdup(mem, "");
-	json_t *one;
-	size_t i;
-
-	if (!value || json_is_null(value))
-		return text;
-	if (json_is_string(value))
-		return talloc_strdup(mem, json_string_value(value));
-	if (!is_plain_list(value))
-		return certctl_json_text(mem, value, NULL);
-	json_array_foreach(value, i, one) text =
-		talloc_asprintf_append(text, "%s%s", i ? "," : "", value_cell(text, one));
-	return text;
 }

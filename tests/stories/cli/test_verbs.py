@@ -43,6 +43,7 @@ class Verbs(Story):
         self.an_editor_loses_nobodys_change()
         self.each_failure_has_its_status()
         self.keys_are_kept()
+        self.secrets_are_not_shown()
         self.servers_have_names()
         self.nothing_happens_in_a_dry_run()
         self.the_trail_is_verified()
@@ -175,6 +176,23 @@ class Verbs(Story):
         shown += run("-v", "teams", "get", "t-none", status=NOT_FOUND) + self.shell.said
         self.assertIn("request ", shown)
         self.assertNotIn(key, shown)
+
+    def secrets_are_not_shown(self):
+        run = self.shell.run
+        secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        path = self.write("hook.yaml", "kind: notifier\nid: ntf-hook\nname: Hook\ntype: webhook\n"
+                          f"options: {{url: 'https://127.0.0.1:1/', secrets: [{secret}]}}\n")
+        shown = run("diff", "-f", path, status=REFUSED) + run("notifiers", "create", "-f", path, "--dry-run")
+        self.assertEqual("notifier ntf-hook created\n", run("apply", "-f", path))
+        self.assertEqual("notifier ntf-hook unchanged, secrets sent again\n", run("apply", "-f", path))
+        shown += run("diff", "-f", path) + run("notifiers", "edit", "ntf-hook", "--set", "options.timeout_s=20")
+        exported = run("export", "notifiers")
+        self.assertNotIn(secret, shown + exported)
+        self.assertEqual("notifier ntf-hook unchanged\n", run("apply", "-f", "-", stdin=exported))
+        run("apply", "-f", "-", stdin=exported.replace("ntf-hook", "ntf-two"), status=USAGE)
+        self.assertIn("*** stands for a secret", self.shell.said)
+        # An examination that finds something says so at its end.
+        self.assertIn("ok\tfalse\n", run("notifiers", "test", "ntf-hook", status=REFUSED))
 
     def servers_have_names(self):
         run = self.shell.run

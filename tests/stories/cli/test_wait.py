@@ -64,6 +64,12 @@ class Wait(Story):
         self.assertIn("created", self.shell.run("apply", "-f", path, "--wait", timeout_s=150))
         self.assertEqual("Active", self.shell.json("certificates", "get", "mc-two")["status"])
         self.assertIn("unchanged", self.shell.run("apply", "-f", path))
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("tags: [web, shop]\n")
+        self.assertEqual("certificate mc-two changed\n", self.shell.run("apply", "-f", path))
+        self.assertEqual("certificate mc-two unchanged\n", self.shell.run("apply", "-f", path))
+        self.assertEqual("", self.shell.run("diff", "-f", "-", stdin=self.shell.run("export", "certificates")))
+        self.assertRegex(self.shell.run("certificates", "why", "mc-two"), r"^[A-Z][^\t]*\.\n")
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
