@@ -230,7 +230,9 @@ static int open_sealing(struct server *server, struct certctl_error *err)
 	int rc = sealing_open(server, &options, &sealing, err);
 
 	server->core.sealing = sealing;
-	return rc < 0 ? rc : connectors_state_reseal(server->core.db, sealing, err);
+	if (rc == 0)
+		rc = connectors_state_reseal(server->core.db, sealing, err);
+	return rc < 0 ? rc : connectors_rows_reseal(server->core.db, sealing, err);
 }
 
 static int open_connectors(struct server *server, struct certctl_error *err)

@@ -70,7 +70,7 @@ CREATE FUNCTION agent_in_group(a agents, g agent_groups) RETURNS boolean LANGUAG
 	SELECT coalesce((g.match_os IS NULL OR lower(g.match_os) = lower(a.os))
 		AND (g.match_architecture IS NULL OR lower(g.match_architecture) = lower(a.architecture))
 		AND (g.match_cidr IS NULL OR nullif(a.ip_address, '')::inet <<= g.match_cidr)
-		AND (g.match_version IS NULL OR a.version LIKE replace(replace(g.match_version, '%', '\%'), '*', '%')), false)
+		AND (g.match_version IS NULL OR version_matches(a.version, g.match_version)), false)
 $$;
 
 -- A certificate under its profile and its policy.

@@ -13,6 +13,15 @@ static int test_notifier(struct http_request *request, struct http_reply *reply,
 
 static const struct resource *const resources[] = { &connectors_issuers, &connectors_notifiers, NULL };
 
+static const struct certctl_field export_parameters[] = {
+	{ .name = "format",
+		.type = CERTCTL_ENUM,
+		.choices = connectors_export_formats,
+		.fallback = "yaml",
+		.help = "How it is written." },
+	{ 0 },
+};
+
 static const struct http_route routes[] = {
 	{ "POST", "/api/v1/issuers/{id}/test", PERMISSION_ISSUERS_WRITE, test_issuer,
 		.summary = "Ask an issuer's CA whether it would issue", .gives = &instance_test_body },
@@ -21,6 +30,9 @@ static const struct http_route routes[] = {
 	{ "GET", "/api/v1/plugins", PERMISSION_SYSTEM_READ, connectors_list_plugins,
 		.summary = "List the plugins there are, with the schemas of their options",
 		.gives = &connectors_plugins_body },
+	{ "GET", "/api/v1/configuration/export", PERMISSION_POLICIES_READ, connectors_export,
+		.summary = "Export the configuration as documents for certctl apply, without secrets",
+		.parameters = export_parameters, .media = "application/yaml" },
 	{ 0 },
 };
 

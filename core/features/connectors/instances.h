@@ -72,5 +72,6 @@ int instance_test(struct http_request *request, struct http_reply *reply, const 
 extern const struct resource connectors_issuers, connectors_notifiers;
 http_handler_fn connectors_list_plugins, connectors_export;
 extern const struct http_body connectors_plugins_body;
+extern const struct certctl_choice connectors_export_formats[];
 
 #endif

@@ -48,7 +48,7 @@ static json_t *schema_of_description(TALLOC_CTX *mem, const json_t *description)
 	const struct certctl_field *rows = NULL;
 	size_t size = 0;
 
-	if (!json_is_array(description) || certctl_fields_from_description(mem, description, &rows, &size, NULL) < 0)
+	if (!json_is_object(description) || certctl_fields_from_description(mem, description, &rows, &size, NULL) < 0)
 		return json_null();
 	return schema_of(rows);
 }

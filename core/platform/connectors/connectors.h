@@ -101,4 +101,8 @@ const struct connectors_options *connectors_settings(const struct connectors *co
 int connectors_state_reseal(struct db_pool *db, const struct sealing *sealing,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** The same for the options of instances that were made over the API. */
+int connectors_rows_reseal(struct db_pool *db, const struct sealing *sealing,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 #endif

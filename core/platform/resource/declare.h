@@ -164,4 +164,14 @@ int resource_routes(TALLOC_CTX *mem, const struct resource *const *resources, co
 int resource_reply_one(struct http_request *request, struct http_reply *reply, const struct resource_services *services,
 	const struct resource *resource, const char *id, struct certctl_error *err) CERTCTL_CHECKED;
 
+/**
+ * Rows as documents that make them again (`certctl apply`): `kind`, `id` and what may be set, without secrets; what the caller may
+ * see, by id.
+ * @param after  id of the last one before; NULL: from the beginning
+ * @param ret_last  for the next call; NULL: that was all
+ */
+int resource_export(struct http_request *request, const struct resource_services *services,
+	const struct resource *resource, const char *after, size_t limit, json_t *documents, const char **ret_last,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 #endif
