@@ -76,8 +76,10 @@ int certctl_plugin_file_name(TALLOC_CTX *mem, const char *path, enum certctl_plu
 
 		if (!id)
 			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "%s: no memory", path);
-		if (!certctl_id_is_valid(id))
+		if (!certctl_id_is_valid(id)) {
+			talloc_free(id);
 			break;
+		}
 		*ret_kind = (enum certctl_plugin_kind)kind;
 		*ret_id = id;
 		return 0;
