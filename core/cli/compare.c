@@ -2,7 +2,6 @@
 #include "values.h"
 
 #include <certctl/json.h>
-#include <certctl/secret.h>
 #include <certctl/time.h>
 #include <string.h>
 
@@ -66,11 +65,6 @@ struct comparing {
 	bool ignore_secrets; /* what is masked in the second passes */
 };
 
-static bool is_mask(const json_t *value)
-{
-	return json_is_string(value) && strcmp(json_string_value(value), CERTCTL_SECRET_MASK) == 0;
-}
-
 static bool equal(const struct comparing *how, json_t *schema, const json_t *wanted, const json_t *there);
 
 static bool equal_lists(const struct comparing *how, json_t *schema, const json_t *wanted, const json_t *there)
@@ -106,7 +100,7 @@ static bool equal(const struct comparing *how, json_t *schema, const json_t *wan
 
 	wanted = json_is_null(wanted) ? NULL : wanted;
 	there = json_is_null(there) ? NULL : there;
-	if (how->ignore_secrets && is_mask(there) && wanted)
+	if (how->ignore_secrets && value_is_mask(there) && wanted)
 		return true;
 	if (!wanted || !there)
 		return wanted == there;

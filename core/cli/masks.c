@@ -4,7 +4,7 @@
 #include <certctl/secret.h>
 #include <string.h>
 
-static bool is_mask(const json_t *value)
+bool value_is_mask(const json_t *value)
 {
 	return json_is_string(value) && strcmp(json_string_value(value), CERTCTL_SECRET_MASK) == 0;
 }
@@ -15,7 +15,7 @@ bool value_has_mask(const json_t *value)
 	json_t *inner;
 	size_t i;
 
-	if (is_mask(value))
+	if (value_is_mask(value))
 		return true;
 	json_object_foreach((json_t *)value, name, inner) if (value_has_mask(inner)) return true;
 	json_array_foreach(value, i, inner) if (value_has_mask(inner)) return true;
@@ -45,7 +45,7 @@ static json_t *masked(const struct masking *how, json_t *schema, json_t *value, 
 	const char *name;
 	size_t i;
 
-	if (json_is_string(value) && (how->is_all || api_is_secret(schema) || is_mask(there)))
+	if (json_is_string(value) && (how->is_all || api_is_secret(schema) || value_is_mask(there)))
 		return json_string(CERTCTL_SECRET_MASK);
 	if (!json_is_object(value) && !json_is_array(value))
 		return json_deep_copy(value);

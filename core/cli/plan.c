@@ -58,7 +58,7 @@ static void drop_masks(json_t *wanted)
 
 	json_object_foreach_safe(wanted, next, name, inner)
 	{
-		if (json_is_string(inner) && strcmp(json_string_value(inner), CERTCTL_SECRET_MASK) == 0)
+		if (value_is_mask(inner))
 			json_object_del(wanted, name);
 		else
 			drop_masks(inner);

@@ -24,6 +24,8 @@ json_t *value_schema(const struct api *api, json_t *schema, const char *path);
 /** Do both mean the same?  Times, durations and sizes may be written in several ways; null and absent are the same. */
 bool value_equal(const struct api *api, json_t *schema, const json_t *a, const json_t *b);
 
+/** Is it the mask that stands for a secret?  `value` may be NULL. */
+bool value_is_mask(const json_t *value);
 /** Is it, or is anything in it, the mask of a secret? */
 bool value_has_mask(const json_t *value);
 /**

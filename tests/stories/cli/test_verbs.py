@@ -3,6 +3,8 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
 import unittest
 
 from cli.shell import (CONFLICT, DENIED, NOT_FOUND, REFUSED, UNAVAILABLE, USAGE, Shell)
@@ -45,6 +47,7 @@ class Verbs(Story):
         self.keys_are_kept()
         self.secrets_are_not_shown()
         self.servers_have_names()
+        self.the_page_is_true()
         self.nothing_happens_in_a_dry_run()
         self.the_trail_is_verified()
         self.stop_all()
@@ -232,6 +235,18 @@ class Verbs(Story):
     def verify_online(self, key):
         verified = self.shell.json("audit", "verify", f"--pubkey={key}")
         return verified if verified["events"] > 50 else None
+
+    def the_page_is_true(self):
+        """Every line of the page for a shell is one that certctl takes; nothing is changed by them here."""
+        with open(os.path.join(os.environ.get("CERTCTL_SOURCE", "."), "docs/reference/cli.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```sh\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+        lines = [line for block in blocks for line in block.splitlines() if line.startswith("certctl ")]
+        self.assertGreater(len(lines), 3)
+        for line in lines:
+            words = shlex.split(line.partition(" | ")[0].replace("https://127.0.0.1:8443", self.control.url)
+                                .replace("/tmp/certctl/control", os.path.dirname(self.control.ca_file)))
+            with self.subTest(line=line):
+                self.shell.run(*words[1:], "--dry-run")
 
     def nothing_happens_in_a_dry_run(self):
         shown = self.shell.run("teams", "create", "--id=t-dry", "--name=Dry", "--dry-run")
