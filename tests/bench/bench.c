@@ -1,6 +1,8 @@
 /* Runs the sides of a comparison in turn and prints what came out.  Knows nothing of what is measured. */
 #include "bench.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +42,8 @@ void bench_die(const char *what, const char *why)
 	exit(1);
 }
 
-/* User and system time of another process, in seconds (fields 14 and 15 of /proc/PID/stat). */
-static double cpu_of_pid(int pid)
+/* User and system time of another process, in seconds (fields 14 and 15 of /proc/PID/stat), and whose child it is (field 4). */
+static double read_stat(int pid, int *ret_parent)
 {
 	char path[64], text[1024];
 	unsigned long user, system;
@@ -55,9 +57,37 @@ static double cpu_of_pid(int pid)
 	text[len] = 0;
 	const char *after = strrchr(text, ')');
 
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+	*ret_parent = 0;
+	if (!after || sscanf(after + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", ret_parent, &user,
+			      &system) != 3)
 		return 0;
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+double bench_cpu_s(int pid)
+{
+	int parent;
+
+	return read_stat(pid, &parent);
+}
+
+double bench_cpu_of_children_s(int pid)
+{
+	DIR *processes = opendir("/proc");
+	const struct dirent *entry;
+	double sum = 0;
+
+	while (processes && (entry = readdir(processes)) != NULL) {
+		int parent = 0;
+		double seconds = isdigit((unsigned char)entry->d_name[0])
+					 ? read_stat((int)strtol(entry->d_name, NULL, 10), &parent)
+					 : 0;
+
+		sum += parent == pid ? seconds : 0;
+	}
+	if (processes)
+		closedir(processes);
+	return sum;
 }
 
 static double cpu_s(const struct bench_side *side)
@@ -67,7 +97,7 @@ static double cpu_s(const struct bench_side *side)
 	getrusage(RUSAGE_SELF, &use);
 	return (double)use.ru_utime.tv_sec + (double)use.ru_stime.tv_sec +
 	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6 +
-	       (side->cpu_pid ? cpu_of_pid(side->cpu_pid(side->arg)) : 0);
+	       (side->cpu_pid ? bench_cpu_s(side->cpu_pid(side->arg)) : 0) + (side->cpu_s ? side->cpu_s(side->arg) : 0);
 }
 
 static void *run_thread(void *arg)

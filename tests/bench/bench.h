@@ -19,7 +19,8 @@ struct bench_side {
 	const char *name;
 	void (*run)(void *arg, unsigned thread);
 	void *arg;
-	int (*cpu_pid)(void *arg); /* another process whose CPU time belongs to this side; NULL: none */
+	int (*cpu_pid)(void *arg);  /* another process whose CPU time belongs to this side; NULL: none */
+	double (*cpu_s)(void *arg); /* CPU time of other processes, in seconds so far; NULL: none */
 };
 
 struct bench {
@@ -36,6 +37,9 @@ void bench_compare(const struct bench *bench, const struct bench_side *sides);
 /** A single figure that is not a rate: memory, a size, a time to start; `values` are the repeats. */
 void bench_value(const char *name, const char *what, const char *unit, const double *values, size_t count);
 
+/** CPU time of a process so far, and that of all of its children that live now. */
+double bench_cpu_s(int pid);
+double bench_cpu_of_children_s(int pid);
 /** Seconds, monotonic. */
 double bench_now_s(void);
 /** Private memory of a process in KiB (Private_* of smaps_rollup); 0 when it is gone. */

@@ -56,6 +56,8 @@ static const struct check checks[] = {
 	{ "not_forgotten", "invariant", "a certificate comes to its end, and nothing is going to happen",
 		&query_invariant_not_forgotten, NULL },
 	{ "alarmed", "invariant", "a failure without an alarm", &query_invariant_alarmed, NULL },
+	{ "facts", "invariant", "a certificate does not show what its versions and bindings say",
+		&query_invariant_facts, NULL },
 	{ "audit_protected", "check", "the audit trail is not protected from the application",
 		&query_check_audit_protected, NULL },
 	{ "sealing", "check", "the sealer of the audit trail is behind", &query_check_sealing, NULL },

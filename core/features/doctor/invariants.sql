@@ -106,7 +106,7 @@ LIMIT 11;
 SELECT p.id, p.certificate_id AS detail FROM placements p JOIN managed_certificates c ON c.id = p.certificate_id
 JOIN agents a ON a.id = p.agent_id LEFT JOIN certificate_versions v ON v.id = p.version_id
 JOIN certificate_rules r ON r.certificate_id = c.id
-WHERE c.archived_at IS NULL AND a.retired_at IS NULL AND (r.auto_renew OR v.id IS NULL)
+WHERE c.archived_at IS NULL AND p.ended_at IS NULL AND a.retired_at IS NULL AND (r.auto_renew OR v.id IS NULL)
 	AND (v.id IS NULL OR v.not_after - (v.not_after - v.not_before) / 3 <= clock.now())
 	AND NOT EXISTS (SELECT FROM jobs j WHERE j.placement_id = p.id AND j.type IN ('Issuance', 'Renewal'))
 	AND NOT EXISTS (SELECT FROM alarms WHERE alarms.placement_id = p.id AND alarms.resolved_at IS NULL)
@@ -118,4 +118,17 @@ LIMIT 11;
 SELECT j.id, j.certificate_id AS detail FROM jobs_ended j
 WHERE (j.state = 'Failed' OR j.hold_reason IN ('rejected', 'approval timed out')) AND j.id > first_id('job-', clock.now() - interval '2 days')
 	AND NOT EXISTS (SELECT FROM alarms a WHERE a.certificate_id = j.certificate_id AND a.updated_at >= j.ended_at)
+LIMIT 11;
+
+-- A certificate does not show what its versions, placements and bindings say.
+-- name: invariant_facts
+SELECT c.id, c.name AS detail FROM managed_certificates c
+JOIN certificate_placement_facts p ON p.id = c.id JOIN certificate_binding_facts b ON b.id = c.id
+WHERE c.id IN (SELECT certificate_id FROM certificate_versions WHERE id > first_id('ver-', clock.now() - interval '2 days')
+		UNION SELECT certificate_id FROM jobs_ended WHERE id > first_id('job-', clock.now() - interval '2 days') LIMIT 20000)
+	AND (c.version_id, c.subject, c.issuer_dn, c.serial_number, c.not_before, c.not_after, c.expiring_at, c.fingerprint_sha256, c.issued_at,
+		c.renewed_at, c.agent_ids, c.renew_at, c.failure, c.target_ids, c.deployed_at, c.deploy_retry_at, c.deploy_failure)
+	IS DISTINCT FROM (p.version_id, p.subject, p.issuer_dn, p.serial_number, p.not_before, p.not_after, p.expiring_at,
+		p.fingerprint_sha256, p.issued_at, p.renewed_at, p.agent_ids, p.renew_at, p.failure, b.target_ids, b.deployed_at,
+		b.deploy_retry_at, b.deploy_failure)
 LIMIT 11;
