@@ -1,5 +1,6 @@
 /* Requests to the control plane.  Knows the protocol; knows nothing of what the answers lead to. */
 #include "control.h"
+#include "witness.h"
 
 #include <certctl/http.h>
 #include <certctl/name.h>
@@ -13,6 +14,7 @@
 
 struct certctl_control {
 	struct certctl_control_options options;
+	int64_t witnessed; /* the last batch of the audit trail that was kept */
 	struct certctl_http_client *client;
 	bool is_retired;
 };
@@ -108,6 +110,10 @@ static int exchange(struct certctl_control *control, const struct exchange *what
 	};
 	int rc = certctl_http_send(control->client, mem, &request, &response, err);
 
+	const char *checkpoint = rc == 0 ? certctl_http_header(&response, CERTCTL_WITNESS_HEADER) : NULL;
+
+	if (checkpoint && control->options.witness_file)
+		certctl_witness_keep(control->options.witness_file, checkpoint, &control->witnessed);
 	if (rc == 0 && response.status < 500 && control->options.contact_unix_s)
 		atomic_store(control->options.contact_unix_s, certctl_clock_now_s(certctl_clock_system()));
 	if (rc == 0) {

@@ -13,6 +13,7 @@ struct certctl_control_options {
 	const char *ca_file;             /* PEM; who signed the server's certificate */
 	const char *identity_file;       /* key and client certificate; NULL: for enrolment only */
 	const char *agent_id;            /* NULL: for enrolment only */
+	const char *witness_file;        /* where heads of the audit trail are kept; NULL: nowhere */
 	atomic_llong *contact_unix_s;    /* set to the time of every answer; NULL: nobody wants to know */
 	bool (*is_cancelled)(void *arg); /* ends a request that waits; may be NULL */
 	void *arg;

@@ -1,5 +1,6 @@
 /* Keeps a thread's connection to the control plane on the newest identity. */
 #include "agent.h"
+#include "witness.h"
 
 #include <certctl/log.h>
 
@@ -26,6 +27,8 @@ int certctl_session_refresh(struct certctl_agent *agent, struct certctl_session 
 				.ca_file = agent->settings->ca_file,
 				.identity_file = session->identity->file,
 				.agent_id = session->identity->agent_id,
+				.witness_file = talloc_asprintf(session->identity, "%s/" CERTCTL_WITNESS_FILE,
+					agent->settings->dir),
 				.contact_unix_s = &agent->contact_unix_s,
 				.is_cancelled = certctl_stop_is_wanted,
 				.arg = &agent->stop },

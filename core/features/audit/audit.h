@@ -27,6 +27,13 @@ int audit_record_change(struct db *db, const struct http_request *request, const
 
 /** Sealer and writer of calls of this server. */
 struct audit;
+/**
+ * On a reply to an agent, who keeps it: the latest signed head.  An agent is a witness whom nobody who can write to the database
+ * can make forget.
+ */
+void audit_tell_witness(struct http_request *request, struct http_reply *reply);
+/** May the application's role of the database change nothing of the trail?  From memory: as it was at the start. */
+bool audit_is_protected(const struct audit *audit);
 
 extern const struct feature audit_feature;
 

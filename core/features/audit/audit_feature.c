@@ -12,7 +12,13 @@
 struct audit {
 	struct audit_sealer *sealer;
 	struct audit_calls *calls;
+	bool is_protected;
 };
+
+bool audit_is_protected(const struct audit *audit)
+{
+	return audit->is_protected;
+}
 
 /* What is left out of the trail stands in the trail. */
 static int record_excluded(struct db_pool *db, TALLOC_CTX *mem, const struct certctl_list *exclude,
@@ -39,6 +45,24 @@ static int record_excluded(struct db_pool *db, TALLOC_CTX *mem, const struct cer
 				NULL, err);
 }
 
+void audit_tell_witness(struct http_request *request, struct http_reply *reply)
+{
+	const char *checkpoint = audit_sealer_checkpoint(core_of(request)->audit->sealer, request);
+
+	if (checkpoint)
+		http_reply_header(reply, "Certctl-Audit-Checkpoint", checkpoint);
+}
+
+static int check_protection(struct audit *audit, struct db_pool *db, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_once(db, audit, &query_audit_is_protected, DB_NO_VALUES, &rows, err);
+
+	if (rc == 0)
+		audit->is_protected = db_get_boolean(rows, 0, "is_protected");
+	return rc;
+}
+
 static int start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
 {
 	const struct certctl_list *exclude = &core->settings->audit.exclude_paths;
@@ -47,6 +71,8 @@ static int start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
 
 	if (rc == 0)
 		rc = audit_sealer_start(audit, core->db, core->settings->state_dir, &audit->sealer, err);
+	if (rc == 0)
+		rc = check_protection(audit, core->db, err);
 	if (rc == 0 && exclude->count > 0)
 		rc = record_excluded(core->db, audit, exclude, err);
 	if (rc == 0)

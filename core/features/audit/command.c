@@ -7,6 +7,7 @@
 
 #include <certctl/files.h>
 #include <certctl/log.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ enum status { STATUS_GOOD = 0, STATUS_TAMPERED = 1, STATUS_FAILED = 2 };
 
 struct arguments {
 	struct terminal_server server;
-	const char *action, *offline, *reason, *before, *file;
+	const char *action, *offline, *reason, *before, *file, *witness;
 	const char *keys[KEYS_MAX];
 	size_t key_count;
 };
@@ -28,6 +29,10 @@ static const struct argp_option options[] = {
 	{ "offline", 'o', "FILE", 0, "verify: look at an export with proof instead of the database", 0 },
 	{ "pubkey", 'k', "FILE", 0,
 		"verify: trust this public key (default: " AUDIT_PUBLIC_FILE " of the state directory)", 0 },
+	{ "witness", 'w', "FILE", 0,
+		"verify: hold the trail against these checkpoints (an agent's " AUDIT_WITNESS_FILE
+		"), not the server's own",
+		0 },
 	{ "before", 'b', "DATE", 0, "archive: months that end by this day, at least twelve months ago", 0 },
 	{ "file", 'f', "FILE", 0, "archive: where their events go; must not be there yet", 0 },
 	{ "reason", 'r', "TEXT", 0, "link: why the trail goes on in another database", 0 },
@@ -69,6 +74,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case 'b':
 		arguments->before = text;
+		return 0;
+	case 'w':
+		arguments->witness = text;
 		return 0;
 	case 'f':
 		arguments->file = text;
@@ -228,6 +236,9 @@ static enum status verify_online(TALLOC_CTX *mem, const struct arguments *argume
 
 	if (read_keys(mem, arguments, settings, &keys, &err) < 0)
 		return fail(&err);
+	if (arguments->witness && access(arguments->witness, R_OK) < 0)
+		return certctl_fail_errno(&err, errno, "%s", arguments->witness), fail(&err);
+	checkpoints = arguments->witness ? arguments->witness : checkpoints;
 	return say_result(audit_check_database(database->pool, keys, checkpoints, &report, &err), &report, &err);
 }
 

@@ -9,6 +9,7 @@
 #include "signing.h"
 #include "trail.h"
 
+#define AUDIT_WITNESS_FILE    "audit-witness.jsonl"     /* in the folder of an agent: what it was told */
 #define AUDIT_CHECKPOINT_FILE "audit-checkpoints.jsonl" /* in the state directory; only ever appended to */
 
 /** Where the trail ends. */

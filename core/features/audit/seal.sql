@@ -67,6 +67,12 @@ VALUES ($1, $2, $3, $4, $5::xid8, $6, $7, $8, $9, decode($10, 'hex'));
 SELECT coalesce(max(batch), 0) AS batch,
 	to_char(clock.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS now FROM audit_checkpoints;
 
+-- As a line of the file of checkpoints.
+-- name: audit_checkpoint_latest
+SELECT json_build_object('checkpoint', json_build_object('origin', origin, 'batch', batch, 'size', size, 'head', head,
+	'time', to_char("time" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'key', key, 'signature', signature))::text AS checkpoint
+FROM audit_checkpoints ORDER BY batch DESC LIMIT 1;
+
 -- name: audit_checkpoint_insert  $1 batch bigint, $2 origin text, $3 size bigint, $4 head text, $5 time timestamptz, $6 key text, $7 signature text
 INSERT INTO audit_checkpoints (batch, origin, size, head, "time", key, signature) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT DO NOTHING;

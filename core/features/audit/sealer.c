@@ -18,6 +18,7 @@
 #define CHECKPOINT_MS 60000
 #define LAG_CHECK_MS  5000
 #define LAG_MAX_S     10
+#define WITNESS_MS    5000 /* whichever server signs: all of them tell their agents */
 
 struct audit_sealer {
 	struct db_pool *pool;
@@ -27,6 +28,9 @@ struct audit_sealer {
 	struct audit_position position;
 	int64_t checkpoint_due_ms, lag_due_ms;
 	char failure[160]; /* what was logged last: said once, not five times a second */
+	int64_t witness_due_ms;
+	pthread_mutex_t witness_lock; /* of the text */
+	char *witness;                /* NULL: none yet */
 	pthread_t thread;
 	int stop_fd;
 };
@@ -145,12 +149,43 @@ static int round_once(struct audit_sealer *sealer, struct certctl_error *err)
 	return rc;
 }
 
+/* --- What agents are told -------------------------------------------------------------------------------------------- */
+
+static void learn_checkpoint(struct audit_sealer *sealer)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct db_result *rows = NULL;
+	struct certctl_error err = { 0 };
+
+	if (db_once(sealer->pool, mem, &query_audit_checkpoint_latest, DB_NO_VALUES, &rows, &err) == 0 &&
+		db_rows(rows) > 0) {
+		pthread_mutex_lock(&sealer->witness_lock);
+		talloc_free(sealer->witness);
+		sealer->witness = talloc_strdup(NULL, db_get_text(rows, 0, "checkpoint"));
+		pthread_mutex_unlock(&sealer->witness_lock);
+	}
+	talloc_free(mem);
+}
+
+const char *audit_sealer_checkpoint(struct audit_sealer *sealer, TALLOC_CTX *mem)
+{
+	pthread_mutex_lock(&sealer->witness_lock);
+	const char *text = sealer->witness ? talloc_strdup(mem, sealer->witness) : NULL;
+
+	pthread_mutex_unlock(&sealer->witness_lock);
+	return text;
+}
+
+/* --- The thread ------------------------------------------------------------------------------------------------------ */
+
 /* How long until the next round. */
 static int one_round(struct audit_sealer *sealer)
 {
 	struct certctl_error err = { 0 };
 	int rc = round_once(sealer, &err);
 
+	if (rc == 0 && is_due(&sealer->witness_due_ms, WITNESS_MS))
+		learn_checkpoint(sealer);
 	if (rc < 0) {
 		say_failure(sealer, &err);
 		/* The position may be another one now; closing the connection gives the lock away. */
@@ -183,6 +218,8 @@ static int destroy(struct audit_sealer *sealer)
 	eventfd_write(sealer->stop_fd, 1);
 	pthread_join(sealer->thread, NULL);
 	close(sealer->stop_fd);
+	talloc_free(sealer->witness);
+	pthread_mutex_destroy(&sealer->witness_lock);
 	return 0;
 }
 
@@ -202,6 +239,7 @@ int audit_sealer_start(TALLOC_CTX *mem, struct db_pool *db, const char *state_di
 	}
 	sealer->pool = db;
 	sealer->state_dir = state_dir;
+	pthread_mutex_init(&sealer->witness_lock, NULL);
 	sealer->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int error_number = pthread_create(&sealer->thread, NULL, run, sealer);
 

@@ -9,4 +9,7 @@ struct audit_sealer;
 int audit_sealer_start(TALLOC_CTX *mem, struct db_pool *db, const char *state_dir, struct audit_sealer **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** The latest signed head that is in the database, as JSON, on `mem`; NULL: none yet.  From memory. */
+const char *audit_sealer_checkpoint(struct audit_sealer *sealer, TALLOC_CTX *mem);
+
 #endif

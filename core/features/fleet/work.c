@@ -1,5 +1,6 @@
 /* What agents are given to do.  Every query is limited to the agent's own in SQL. */
 #include "work.h"
+#include "core/features/audit/audit.h"
 #include "core/features/fleet/fleet.sql.h"
 #include "presence.h"
 
@@ -86,17 +87,19 @@ static int hand_out(struct db *db, void *arg, struct certctl_error *err)
 		&work->jobs, err);
 }
 
-static int reply_jobs(struct http_reply *reply, const struct db_result *jobs)
+static int reply_jobs(struct http_request *request, struct http_reply *reply, const struct db_result *jobs)
 {
 	for (size_t i = 0; i < db_rows(jobs); i++)
 		certctl_buffer_printf(&reply->body, "%s%s", i ? "," : "{\"jobs\":[", db_get_text(jobs, i, "job"));
 	certctl_buffer_puts(&reply->body, "]}");
+	audit_tell_witness(request, reply);
 	return http_reply_json(reply, 200);
 }
 
 static int reply_nothing(struct http_request *request, struct http_reply *reply)
 {
 	presence_touch(core_of(request)->presence, request->actor, true);
+	audit_tell_witness(request, reply);
 	return http_reply_empty(reply, 204);
 }
 
@@ -154,7 +157,7 @@ int fleet_work(struct http_request *request, struct http_reply *reply, struct ce
 	if (rc < 0)
 		return rc;
 	if (db_rows(work.jobs) > 0)
-		return reply_jobs(reply, work.jobs);
+		return reply_jobs(request, reply, work.jobs);
 	return wait_s == 0 || request->is_time_up ? reply_nothing(request, reply)
 						  : http_wait(request, work.runner, wait_s * 1000);
 }

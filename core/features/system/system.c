@@ -1,11 +1,13 @@
 /* Health, readiness, version.  Inline routes: they answer when everything else is stuck, so they ask nobody. */
 #include "system.h"
+#include "core/features/audit/audit.h"
 #include "core/platform/resource/resource.h"
 #include "openapi.h"
 
 static const struct certctl_field health_fields[] = {
 	RESOURCE_SHOWN("status", CERTCTL_TEXT),
 	RESOURCE_SHOWN("database", CERTCTL_TEXT),
+	RESOURCE_SHOWN("audit", CERTCTL_TEXT),
 	{ 0 },
 };
 static const struct http_body health_body = { "Health", health_fields };
@@ -21,10 +23,14 @@ static int health(struct http_request *request, struct http_reply *reply, struct
 static int ready(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	(void)err;
-	if (jobs_is_connected(core_of(request)->jobs))
-		return http_reply_text(reply, 200, "application/json", "{\"status\":\"ready\",\"database\":\"ok\"}");
-	return http_reply_text(reply, 503, "application/json",
-		"{\"status\":\"not_ready\",\"database\":\"unavailable\"}");
+	const struct core *core = core_of(request);
+	bool is_connected = jobs_is_connected(core->jobs);
+
+	/* Only said: the trail is written all the same, and whoever runs the database may want it so. */
+	certctl_buffer_printf(&reply->body, "{\"status\":\"%s\",\"database\":\"%s\",\"audit\":\"%s\"}",
+		is_connected ? "ready" : "not_ready", is_connected ? "ok" : "unavailable",
+		audit_is_protected(core->audit) ? "protected" : "not protected from the application");
+	return http_reply_json(reply, is_connected ? 200 : 503);
 }
 
 static int version(struct http_request *request, struct http_reply *reply, struct certctl_error *err)

@@ -53,7 +53,10 @@ static json_t *shared_parts(void)
 		"\"schema\":{\"type\":\"string\"}},"
 		"\"if_match\":{\"name\":\"If-Match\",\"in\":\"header\","
 		"\"description\":\"ETag of what is changed: 412 when somebody else has changed it since.\","
-		"\"schema\":{\"type\":\"string\"}}},"
+		"\"schema\":{\"type\":\"string\"}},"
+		"\"idempotency_key\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+		"\"description\":\"Of the caller's choice: a request that is repeated with it is done once and answered the same.\","
+		"\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^[!-~]+$\"}}},"
 		"\"responses\":{\"Problem\":{\"description\":\"What went wrong.\",\"content\":{\"application/problem+json\":{"
 		"\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}},"
 		"\"NotModified\":{\"description\":\"As it was under that ETag.\"}},"
@@ -136,6 +139,9 @@ static json_t *parameters(struct making *making, const struct http_route *route)
 		append(making, list, shared_parameter("if_none_match"));
 	if (route->of && (route->method[0] == 'D' || (route->method[0] == 'P' && strcmp(route->method, "POST") != 0)))
 		append(making, list, shared_parameter("if_match"));
+	if (strcmp(route->method, "POST") == 0 &&
+		!(route->permission & (HTTP_PERMISSION_PUBLIC | HTTP_PERMISSION_AGENT)))
+		append(making, list, shared_parameter("idempotency_key"));
 	return list;
 }
 
@@ -227,10 +233,13 @@ static char *operation_id(TALLOC_CTX *mem, const struct http_route *route)
 	for (size_t i = 0; i < CERTCTL_COUNT(verbs); i++)
 		if (strcmp(verbs[i].method, route->method) == 0)
 			verb = verbs[i].verb;
-	if (route->is_list)
+	if (route->is_list && strcmp(route->method, "GET") == 0)
 		verb = "list";
 	else if (strcmp(verb, "post") == 0 && route->status == 201)
 		verb = "create";
+	/* The same page is at the usual path of monitors, and under the API. */
+	if (route->flags & HTTP_SCRAPE && strncmp(path, "/api/v1/", 8) != 0)
+		verb = "scrape";
 	char *id = talloc_strdup(mem, verb);
 
 	path += strncmp(path, "/api/v1/", 8) == 0 ? 8 : 1;
@@ -266,7 +275,7 @@ static json_t *request_body(struct making *making, const struct http_route *rout
 	bool is_patch = strcmp(route->method, "PATCH") == 0;
 	json_t *body = json_pack("{s:b}", "required", 1);
 	json_t *types = content("application/json", is_patch ? openapi_body_patched(&making->bodies, route->takes)
-							      : openapi_body_sent(&making->bodies, route->takes));
+							     : openapi_body_sent(&making->bodies, route->takes));
 
 	if (is_patch)
 		put(making, types, "application/merge-patch+json",
