@@ -122,12 +122,21 @@ static int open_export(struct cli *cli, const char *offline, FILE **ret, struct 
 
 static int print_report(const struct cli *cli, const struct audit_report *report, struct certctl_error *err)
 {
-	json_t *value = value_keep(cli->mem,
-		json_pack("{s:b, s:I, s:I, s:s, s:I, s:I, s:s?}", "verified", 1, "events", (json_int_t)report->events,
-			"batches", (json_int_t)report->batches, "head", report->head, "checkpoints",
-			(json_int_t)report->checkpoints, "signed_events", (json_int_t)report->signed_events,
-			"signed_at", report->checkpoints ? report->signed_at : NULL));
+	json_t *value = value_keep(cli->mem, json_object());
+	const struct {
+		const char *name;
+		int64_t number;
+	} counts[] = { { "events", report->events }, { "shown", report->shown }, { "archived", report->archived },
+		{ "batches", report->batches }, { "checkpoints", report->checkpoints },
+		{ "signed_events", report->signed_events } };
 
+	/* Of a selection what was shown is verified, and nothing is said of the rest. */
+	json_object_set_new(value, "verified", json_true());
+	json_object_set_new(value, "is_selection", json_boolean(report->is_selection));
+	for (size_t i = 0; i < CERTCTL_COUNT(counts); i++)
+		json_object_set_new(value, counts[i].name, json_integer(counts[i].number));
+	json_object_set_new(value, "signed_at", report->checkpoints ? json_string(report->signed_at) : json_null());
+	json_object_set_new(value, "head", json_string(report->head));
 	return output_value(&cli->output, cli->api, NULL, value, err);
 }
 

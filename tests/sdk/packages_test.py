@@ -18,6 +18,8 @@ WANTED = {
                     ["libcertctl1", "certctl-plugin-host"]),
     "certctl-agent": ([r"/usr/sbin/certctl-agent", r"/usr/sbin/certctl-agent-worker", r".*/man8/certctl-agent\.8"],
                       ["certctl-plugin-host"]),
+    "certctl": ([r"/usr/bin/certctl", r".*/man1/certctl\.1", r"/usr/share/bash-completion/completions/certctl",
+                 r"/usr/share/zsh/vendor-completions/_certctl"], ["libcertctl1"]),
     "certctl-server": ([r"/usr/sbin/certctld"], ["certctl-plugin-host", "postgresql"]),
 }
 for plugin in sorted(glob.glob(BUILD + "/plugins/certctl-*.so")):
