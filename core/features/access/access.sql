@@ -43,7 +43,8 @@ VALUES ($1, $2, $3, $4, $5, coalesce($6, clock.now() + $7 * interval '1 second')
 -- name: api_key_get  $1 id text
 SELECT id, name, role, api_key_limits(scope) AS limits, enabled, api_key_status(k) AS status, source, created_by, created_at, updated_at,
 	expires_at, last_used_at, rotated_at, revoked_at,
-	CASE WHEN previous_until > clock.now() THEN previous_until END AS previous_until
+	CASE WHEN previous_until > clock.now() THEN previous_until END AS previous_until,
+	updated_at || ' ' || api_key_status(k) AS version
 FROM api_keys k WHERE id = $1;
 
 -- name: api_key_list  $1 limit int, $2 after text, $3 status text, $4 role text, $5 source text, $6 name text
@@ -60,7 +61,8 @@ ORDER BY id LIMIT $1;
 SELECT pg_advisory_xact_lock(hashtext('api_keys'));
 
 -- name: api_key_hold  $1 id text
-SELECT role, source, revoked_at IS NOT NULL AS is_revoked FROM api_keys WHERE id = $1 FOR UPDATE;
+SELECT role, source, revoked_at IS NOT NULL AS is_revoked, updated_at || ' ' || api_key_status(k) AS version
+FROM api_keys k WHERE id = $1 FOR UPDATE;
 
 -- Absent members (has_... false, null) stay.
 -- name: api_key_update  $1 id text, $2 name text, $3 has_enabled boolean, $4 enabled boolean, $5 has_limits boolean, $6 scope jsonb, $7 has_expiry boolean, $8 expires_at timestamptz

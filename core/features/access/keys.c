@@ -39,7 +39,7 @@ static int check_admin_is_left(struct db *db, const struct key_change *change, s
 }
 
 /* From here on nobody else changes keys; the one in question is there, and within reach. */
-static int hold(struct db *db, const struct key_change *change, struct db_result **ret, struct certctl_error *err)
+static int hold(struct db *db, struct key_change *change, struct db_result **ret, struct certctl_error *err)
 {
 	int rc = db_run(db, change->mem, &query_api_keys_lock, DB_NO_VALUES, NULL, err);
 
@@ -47,10 +47,15 @@ static int hold(struct db *db, const struct key_change *change, struct db_result
 		rc = db_run(db, change->mem, &query_api_key_hold, DB_VALUES(db_text(change->id)), ret, err);
 	if (rc == 0 && db_rows(*ret) == 0)
 		rc = certctl_fail(err, CERTCTL_E_NOT_FOUND, "API key '%s' is not there", change->id);
-	return rc < 0 ? rc : check_reach(change, db_get_text(*ret, 0, "role"), err);
+	if (rc < 0)
+		return rc;
+	change->was_changed = change->is_expected && !change->is_expected(change, db_get_text(*ret, 0, "version"));
+	return change->was_changed
+		       ? certctl_fail(err, CERTCTL_E_CONFLICT, "API key '%s' was changed since it was read", change->id)
+		       : check_reach(change, db_get_text(*ret, 0, "role"), err);
 }
 
-static int hold_live(struct db *db, const struct key_change *change, struct db_result **ret, struct certctl_error *err)
+static int hold_live(struct db *db, struct key_change *change, struct db_result **ret, struct certctl_error *err)
 {
 	int rc = hold(db, change, ret, err);
 
@@ -95,7 +100,7 @@ int key_create(struct db *db, void *arg, struct certctl_error *err)
 
 int key_update(struct db *db, void *arg, struct certctl_error *err)
 {
-	const struct key_change *change = arg;
+	struct key_change *change = arg;
 	struct db_result *rows = NULL;
 	int rc = hold_live(db, change, &rows, err);
 
@@ -114,7 +119,7 @@ int key_update(struct db *db, void *arg, struct certctl_error *err)
 
 int key_rotate(struct db *db, void *arg, struct certctl_error *err)
 {
-	const struct key_change *change = arg;
+	struct key_change *change = arg;
 	struct db_result *rows = NULL;
 	int rc = hold_live(db, change, &rows, err);
 
@@ -135,7 +140,7 @@ int key_rotate(struct db *db, void *arg, struct certctl_error *err)
 
 int key_revoke(struct db *db, void *arg, struct certctl_error *err)
 {
-	const struct key_change *change = arg;
+	struct key_change *change = arg;
 	struct db_result *rows = NULL;
 	int rc = hold(db, change, &rows, err);
 

@@ -18,9 +18,13 @@ struct key_change {
 	bool has_enabled, enabled, has_limits, has_expiry; /* has_...: of key_update() */
 	const char *details;                               /* of the event; NULL: none */
 	struct access_secret secret;
+	/** Is this what who asks knows?  NULL: whatever it is.  `was_changed`: it is not. */
+	bool (*is_expected)(const struct key_change *change, const char *version);
+	const void *arg;
+	bool was_changed;
 };
 
-/** db_work_fn's of a struct key_change. DENIED: more than who asks has; CONFLICT: revoked, or the last admin. */
+/** db_work_fn's of a struct key_change. DENIED: more than who asks has; CONFLICT: revoked, the last admin, or not as expected. */
 int key_create(struct db *db, void *change, struct certctl_error *err) CERTCTL_CHECKED;
 int key_update(struct db *db, void *change, struct certctl_error *err) CERTCTL_CHECKED;
 int key_rotate(struct db *db, void *change, struct certctl_error *err) CERTCTL_CHECKED;

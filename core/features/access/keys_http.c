@@ -7,6 +7,10 @@
 
 #include <certctl/json.h>
 #include <string.h>
+#include <strings.h>
+
+/* Of a tag: its quote and what of it follows from the key itself; the rest also changes when the key is used. */
+#define VERSION_LEN 17
 
 struct limits {
 	struct certctl_list team_ids, issuer_ids, profile_ids;
@@ -169,14 +173,30 @@ static int read_creation(struct http_request *request, struct http_reply *reply,
 	return write_scope(request, &wanted.limits, &change->scope, err);
 }
 
+static int check_patch_type(const struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+{
+	const char *type = http_header(request, "Content-Type");
+	size_t len = type ? strcspn(type, "; ") : 0;
+
+	if ((len == 16 && strncasecmp(type, "application/json", len) == 0) ||
+		(len == 28 && strncasecmp(type, "application/merge-patch+json", len) == 0))
+		return 0;
+	reply->status = 415;
+	return certctl_fail(err, CERTCTL_E_INVALID,
+		"Content-Type: application/json or application/merge-patch+json expected");
+}
+
 /* A merge patch (RFC 7396): what is absent stays. */
-static int read_change(struct http_request *request, struct key_change *change, struct certctl_error *err)
+static int read_change(struct http_request *request, struct http_reply *reply, struct key_change *change,
+	struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *document = NULL;
 	struct certctl_field_reading how = { .is_partial = true };
 	struct key_body wanted = { .enabled = true };
-	int rc = parse_document(request, &document, err);
+	int rc = check_patch_type(request, reply, err);
 
+	if (rc == 0)
+		rc = parse_document(request, &document, err);
 	if (rc == 0)
 		rc = certctl_fields_parse(request, change_fields, sizeof(*change_fields), document, &how, &wanted, err);
 	if (rc == 0 && json_object_size(document) == 0)
@@ -207,6 +227,28 @@ static int find_key(struct http_request *request, const char *id, struct db_resu
 	return rc;
 }
 
+static const char *version_tag(const struct http_request *request, const char *version)
+{
+	struct http_request *mem = (struct http_request *)(uintptr_t)request;
+
+	return talloc_strndup(mem, http_tag(mem, version, strlen(version)), VERSION_LEN);
+}
+
+static const char *tag_of(struct http_request *request, const struct http_reply *reply, const char *version)
+{
+	const char *rest = http_tag(request, reply->body.data, reply->body.len);
+	const char *tag = talloc_asprintf(request, "%s%s", version_tag(request, version), rest + VERSION_LEN);
+
+	return tag ? tag : "\"\"";
+}
+
+static bool is_expected(const struct key_change *change, const char *version)
+{
+	const char *tag = version_tag(change->arg, version);
+
+	return tag && http_if_match(change->arg, tag);
+}
+
 static int reply_key(struct http_request *request, struct http_reply *reply, unsigned status, const char *id,
 	const struct access_secret *secret, struct certctl_error *err)
 {
@@ -220,6 +262,7 @@ static int reply_key(struct http_request *request, struct http_reply *reply, uns
 	if (secret)
 		certctl_buffer_printf(&reply->body, ",\"key\":\"%s\"", secret->text);
 	certctl_buffer_puts(&reply->body, "}");
+	http_reply_header(reply, "ETag", tag_of(request, reply, db_get_text(rows, 0, "version")));
 	return http_reply_json(reply, status);
 }
 
@@ -255,23 +298,30 @@ int access_key_list(struct http_request *request, struct http_reply *reply, stru
 }
 
 /* A change of the key that the path names; everybody stops trusting what they remember of it. */
-static int apply(struct http_request *request, struct key_change *change, db_work_fn *work, struct certctl_error *err)
+static int apply(struct http_request *request, struct http_reply *reply, struct key_change *change, db_work_fn *work,
+	struct certctl_error *err)
 {
 	change->id = http_path(request, "id");
+	change->is_expected = is_expected;
+	change->arg = request;
 	int rc = db_transaction(core_of(request)->db, work, change, err);
 
-	if (rc == 0)
+	if (rc == 0) {
 		db_when_committed(core_of(request)->db, access_changed, core_of(request));
+	} else if (change->was_changed) {
+		reply->status = 412;
+		reply->code = "precondition_failed";
+	}
 	return rc;
 }
 
 int access_key_update(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct key_change change = change_of(request);
-	int rc = read_change(request, &change, err);
+	int rc = read_change(request, reply, &change, err);
 
 	if (rc == 0)
-		rc = apply(request, &change, key_update, err);
+		rc = apply(request, reply, &change, key_update, err);
 	return rc < 0 ? rc : reply_key(request, reply, 200, change.id, NULL, err);
 }
 
@@ -285,14 +335,14 @@ int access_key_rotate(struct http_request *request, struct http_reply *reply, st
 	if (rc == 0)
 		rc = access_secret_make(request, "sk", &change.secret, err);
 	if (rc == 0)
-		rc = apply(request, &change, key_rotate, err);
+		rc = apply(request, reply, &change, key_rotate, err);
 	return rc < 0 ? rc : reply_key(request, reply, 200, change.id, &change.secret, err);
 }
 
 int access_key_revoke(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct key_change change = change_of(request);
-	int rc = apply(request, &change, key_revoke, err);
+	int rc = apply(request, reply, &change, key_revoke, err);
 
 	return rc < 0 ? rc : http_reply_empty(reply, 204);
 }
