@@ -143,6 +143,26 @@ static int check_needed(const struct cli *cli, const struct arguments *arguments
 	return 0;
 }
 
+/* An examination that was carried out and found something, or an act on many of which some failed. */
+static bool is_bad_news(const struct api_operation *operation, const struct reply *reply)
+{
+	bool is_act = strcmp(operation->method, "POST") == 0;
+
+	return json_is_false(json_object_get(reply->json, "ok")) ||
+	       (is_act && json_integer_value(json_object_get(reply->json, "failed")) > 0);
+}
+
+/* Where the server can say what would happen, it is asked. */
+static bool try_there(const struct cli *cli, const struct call *call)
+{
+	json_t *member = api_property(cli->api, call->operation->body, "dry_run");
+
+	if (!member || strcmp(api_type(member), "boolean") != 0)
+		return false;
+	json_object_set_new(call->body, "dry_run", json_true());
+	return true;
+}
+
 int operate(struct cli *cli, const struct api_operation *operation, int argc, char **argv, struct certctl_error *err)
 {
 	struct arguments arguments;
@@ -155,13 +175,12 @@ int operate(struct cli *cli, const struct api_operation *operation, int argc, ch
 		return rc;
 	if (operation->is_list)
 		return run_list(cli, &arguments, err);
-	if (cli->options.is_dry_run && strcmp(operation->method, "GET") != 0)
+	if (cli->options.is_dry_run && strcmp(operation->method, "GET") != 0 && !try_there(cli, &arguments.call))
 		return server_show(cli, &arguments.call, err);
 	rc = server_ask(cli, cli->mem, &arguments.call, &reply, err);
 	if (rc == 0)
 		rc = print_reply(cli, operation, &reply, err);
-	/* An examination that was carried out, and found something. */
-	if (rc == 0 && json_is_false(json_object_get(reply.json, "ok")))
+	if (rc == 0 && is_bad_news(operation, &reply))
 		cli->verdict = CLI_REFUSED;
 	if (rc == 0 && cli->options.wants_wait)
 		rc = wait_for_reply(cli, operation, &reply, err);

@@ -228,6 +228,16 @@ int wait_for_thing(struct cli *cli, const struct api_resource *resource, const c
 	return wait_for(&watch, err);
 }
 
+/* Accepted, and nobody says under which name. */
+static int tell_unnamed(struct cli *cli, const struct reply *reply)
+{
+	if (reply->status != 202)
+		return 0;
+	cli_note("the reply names no jobs to wait for: see `certctl jobs list`");
+	cli->verdict = CLI_WAITING;
+	return 0;
+}
+
 int wait_for_reply(struct cli *cli, const struct api_operation *operation, const struct reply *reply,
 	struct certctl_error *err)
 {
@@ -249,7 +259,7 @@ int wait_for_reply(struct cli *cli, const struct api_operation *operation, const
 	} else if (job) {
 		json_array_append_new(watch.ids, json_string(job));
 	} else {
-		return id ? wait_for_thing(cli, operation->resource, id, err) : 0;
+		return id ? wait_for_thing(cli, operation->resource, id, err) : tell_unnamed(cli, reply);
 	}
 	return wait_for(&watch, err);
 }
