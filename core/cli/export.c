@@ -55,6 +55,14 @@ static int print_document(struct run *run, TALLOC_CTX *mem, json_t *document, st
 	return rc;
 }
 
+/* What the server's own files declare is only shown by the API: nothing could be applied to it. */
+static bool is_from_files(const struct api_resource *resource, json_t *row)
+{
+	json_t *source = json_object_get(json_object_get(plan_maker(resource)->body, "properties"), "source");
+
+	return !source && strcmp(certctl_json_text_or(row, "source", ""), "file") == 0;
+}
+
 static int take_rows(void *arg, json_t *rows, json_t *rest, struct certctl_error *err)
 {
 	struct run *run = arg;
@@ -68,7 +76,10 @@ static int take_rows(void *arg, json_t *rows, json_t *rest, struct certctl_error
 	{
 		json_t *document = make_document(mem, run->resource, row);
 
-		if (run->documents)
+		if (is_from_files(run->resource, row))
+			cli_note("%s %s is managed by files of the server: left out", run->resource->kind,
+				certctl_json_text_or(row, "id", ""));
+		else if (run->documents)
 			json_array_append(run->documents, document);
 		else if (rc == 0)
 			rc = print_document(run, mem, document, err);
