@@ -161,13 +161,20 @@ CREATE FUNCTION alert_lead(days int, not_before timestamptz, not_after timestamp
 	$$ SELECT least(make_interval(days => days), (not_after - not_before) / 3) $$;
 
 -- The next moment at which there is something to say about the end: a threshold, or the next day below one.
-CREATE FUNCTION next_alert(not_before timestamptz, not_after timestamptz, thresholds int[]) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-	SELECT least(min(not_after - alert_lead(days, not_before, not_after))
-			FILTER (WHERE not_after - alert_lead(days, not_before, not_after) > clock.now()),
-		CASE WHEN bool_or(not_after - alert_lead(days, not_before, not_after) <= clock.now())
-			THEN date_trunc('day', clock.now(), 'UTC') + interval '1 day' END)
-	FROM unnest(thresholds) AS days
-$$;
+CREATE FUNCTION next_alert(not_before timestamptz, not_after timestamptz, thresholds int[]) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	present timestamptz := clock.now();
+	tomorrow timestamptz := date_trunc('day', present, 'UTC') + interval '1 day';
+	soonest timestamptz;
+	moment timestamptz;
+	days int;
+BEGIN
+	FOREACH days IN ARRAY thresholds LOOP
+		moment := not_after - alert_lead(days, not_before, not_after);
+		soonest := least(soonest, CASE WHEN moment > present THEN moment ELSE tomorrow END);
+	END LOOP;
+	RETURN soonest;
+END $$;
 
 -- A changed policy is worked off by a timer, so many placements at a time: '' begins, null: all done.
 ALTER TABLE policies ADD COLUMN replan_after text COLLATE "C";
@@ -212,7 +219,7 @@ LEFT JOIN certificate_versions v ON v.id = p.version_id
 LEFT JOIN profiles prof ON prof.id = c.profile_id
 LEFT JOIN policies pol ON pol.id = c.policy_id
 LEFT JOIN agent_groups g ON g.id = pol.agent_group_id
-WHERE c.archived_at IS NULL AND a.retired_at IS NULL AND (g.id IS NULL OR agent_in_group(a, g));
+WHERE p.ended_at IS NULL AND c.archived_at IS NULL AND a.retired_at IS NULL AND (g.id IS NULL OR agent_in_group(a, g));
 
 -- --- Alarms ---
 
@@ -310,15 +317,22 @@ ALTER TABLE issuance_intents DROP CONSTRAINT issuance_intents_outcome_check,
 CREATE INDEX issuance_intents_issuer ON issuance_intents (issuer_id, opened_at);
 
 -- How many more jobs of a runner may begin now: all, and those that are close to their end, for whom a fifth is kept.
-CREATE FUNCTION runner_room(runner text, OUT room bigint, OUT urgent_room bigint) LANGUAGE sql STABLE AS $$
-	SELECT i.rate_per_hour - used.count - ceil(i.rate_per_hour / 5.0)::bigint, i.rate_per_hour - used.count
-	FROM issuers i CROSS JOIN LATERAL (SELECT count(*) FROM (
-			SELECT job_id FROM issuance_intents WHERE issuer_id = i.id AND opened_at > clock.now() - interval '1 hour'
-			UNION ALL
-			SELECT id FROM jobs WHERE jobs.runner = 'issuer/' || i.id AND state = 'Running' AND NOT EXISTS (
-				SELECT FROM issuance_intents WHERE job_id = jobs.id AND token = jobs.token)) AS asked) AS used
-	WHERE i.id = substr($1, 8) AND i.rate_per_hour IS NOT NULL
-$$;
+CREATE FUNCTION runner_room(runner text, OUT room bigint, OUT urgent_room bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	issuer text := substr(runner, 8);
+	rate int := (SELECT rate_per_hour FROM issuers WHERE id = issuer);
+BEGIN
+	IF rate IS NULL THEN
+		RETURN;
+	END IF;
+	-- asked in this hour, and about to be asked
+	SELECT rate - count(*) INTO urgent_room FROM (
+		SELECT FROM issuance_intents WHERE issuer_id = issuer AND opened_at > clock.now() - interval '1 hour'
+		UNION ALL
+		SELECT FROM jobs WHERE jobs.runner = $1 AND state = 'Running' AND NOT EXISTS (
+			SELECT FROM issuance_intents WHERE job_id = jobs.id AND token = jobs.token)) AS asked;
+	room := urgent_room - ceil(rate / 5.0)::bigint;
+END $$;
 
 DO $$
 BEGIN

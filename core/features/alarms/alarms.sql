@@ -5,7 +5,7 @@
 WITH due AS (SELECT p.id, p.certificate_id, v.id AS version_id, v.not_before, v.not_after, r.alert_thresholds_days AS thresholds,
 		(SELECT min(days) FROM unnest(r.alert_thresholds_days) AS days
 			WHERE v.not_after - alert_lead(days, v.not_before, v.not_after) <= clock.now()) AS days,
-		c.archived_at IS NULL AND a.retired_at IS NULL AS is_wanted
+		c.archived_at IS NULL AND a.retired_at IS NULL AND p.ended_at IS NULL AS is_wanted
 	FROM placements p JOIN certificate_versions v ON v.id = p.version_id JOIN managed_certificates c ON c.id = p.certificate_id
 	JOIN agents a ON a.id = p.agent_id JOIN certificate_rules r ON r.certificate_id = p.certificate_id
 	WHERE p.alert_at <= clock.now() ORDER BY p.alert_at LIMIT 5000 FOR UPDATE OF p SKIP LOCKED),

@@ -17,7 +17,7 @@ SELECT extract(epoch FROM clock.now()) AS now_s;
 -- name: check_agents
 SELECT a.id, 'last seen ' || coalesce(a.last_heartbeat_at::text, 'never') AS detail FROM agents a
 WHERE a.retired_at IS NULL AND coalesce(a.last_heartbeat_at, '-infinity') < clock.now() - interval '3 minutes'
-	AND EXISTS (SELECT FROM placements p WHERE p.agent_id = a.id)
+	AND EXISTS (SELECT FROM placements p WHERE p.agent_id = a.id AND p.ended_at IS NULL)
 ORDER BY a.id LIMIT 11;
 
 -- name: check_issuers
@@ -59,7 +59,7 @@ LEFT JOIN certificate_versions v ON v.id = p.version_id
 LEFT JOIN jobs j ON j.placement_id = p.id AND j.type IN ('Issuance', 'Renewal')
 LEFT JOIN LATERAL (SELECT * FROM jobs_ended e WHERE e.certificate_id = p.certificate_id AND e.placement_id = p.id
 	AND e.type IN ('Issuance', 'Renewal') ORDER BY e.id DESC LIMIT 1) AS ended ON true
-WHERE p.certificate_id = $1 ORDER BY p.agent_id;
+WHERE p.certificate_id = $1 AND p.ended_at IS NULL ORDER BY p.agent_id;
 
 -- name: why_bindings  $1 certificate_id text
 SELECT b.target_id, b.agent_id, b.retry_at, v.sequence, j.id AS job_id, j.state, j.run_at, coalesce(j.error, ended.error) ->> 'what' AS error

@@ -12,7 +12,7 @@ SELECT coalesce(profile_refusal($1), (SELECT format('agent_ids: agent %s is not 
 		a.id, g.id, pol.id)
 	FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id JOIN agents a ON a.id = p.agent_id
 	JOIN policies pol ON pol.id = c.policy_id JOIN agent_groups g ON g.id = pol.agent_group_id
-	WHERE c.id = $1 AND a.retired_at IS NULL AND NOT agent_in_group(a, g) ORDER BY a.id LIMIT 1)) AS refusal;
+	WHERE c.id = $1 AND p.ended_at IS NULL AND a.retired_at IS NULL AND NOT agent_in_group(a, g) ORDER BY a.id LIMIT 1)) AS refusal;
 
 -- name: issuances_live  $1 certificate_id text
 SELECT *, state AS status FROM jobs WHERE certificate_id = $1 AND type IN ('Issuance', 'Renewal') ORDER BY id;
@@ -52,10 +52,11 @@ WITH matched AS (SELECT c.id FROM managed_certificates c
 	WHERE c.archived_at IS NULL AND ($1 IS NULL OR c.profile_id = $1) AND ($2 IS NULL OR c.owner_id = $2)
 		AND ($3 IS NULL OR c.team_id = $3) AND ($5 IS NULL OR c.issuer_id = $5) AND ($6 IS NULL OR c.id = ANY ($6))
 		AND in_scope($7, c.team_id, c.issuer_id, c.profile_id)
-		AND ($4 IS NULL OR EXISTS (SELECT FROM placements p WHERE p.certificate_id = c.id AND p.agent_id = $4))),
+		AND ($4 IS NULL OR EXISTS (SELECT FROM placements p WHERE p.certificate_id = c.id AND p.agent_id = $4 AND p.ended_at IS NULL))),
 places AS (SELECT p.id, p.certificate_id, p.agent_id, profile_refusal(p.certificate_id) AS refusal, live.id AS live_id, a.retired_at
 	FROM matched m JOIN placements p ON p.certificate_id = m.id JOIN agents a ON a.id = p.agent_id
-	LEFT JOIN jobs live ON live.placement_id = p.id AND live.type IN ('Issuance', 'Renewal') WHERE $4 IS NULL OR p.agent_id = $4),
+	LEFT JOIN jobs live ON live.placement_id = p.id AND live.type IN ('Issuance', 'Renewal')
+	WHERE p.ended_at IS NULL AND ($4 IS NULL OR p.agent_id = $4)),
 wanted AS (SELECT w.* FROM places s JOIN issuance_wanted w ON w.placement_id = s.id WHERE s.live_id IS NULL AND s.refusal IS NULL),
 made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until,
 		created_by)

@@ -26,6 +26,7 @@ class ControlPlane:
         self.process = None
         self.url = self.agents_url = "https://127.0.0.1:0"
         self.ca_file = self.api = None
+        self.environment = {}  # settings beside those of this machine
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o711)  # the database runs as a user of its own
 
@@ -36,7 +37,7 @@ class ControlPlane:
             os.unlink(ready)
         self.process = Process("certctld", [program("certctld"), "dev", "--dir", self.state, "--listen", urlsplit(self.url).netloc,
                                             "--agents-listen", urlsplit(self.agents_url).netloc, "--ready-file", ready],
-                               os.path.join(self.folder, "certctld.log"))
+                               os.path.join(self.folder, "certctld.log"), env={**os.environ, **self.environment})
         self._await(ready)
         return self.process
 
