@@ -144,7 +144,8 @@ static void a_nul_is_no_end(void)
 	static const struct {
 		const char *text;
 		size_t len;
-	} rows[] = { { "{}\0", 3 }, { "\"a\0b\"", 5 }, { "{\"a\0\":1}", 8 }, { "1\0", 2 }, { "1.5\0", 4 }, { "[1,\0 2]", 7 } };
+	} rows[] = { { "{}\0", 3 }, { "\"a\0b\"", 5 }, { "{\"a\0\":1}", 8 }, { "1\0", 2 }, { "1.5\0", 4 },
+		{ "[1,\0 2]", 7 } };
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
 		struct certctl_error err = { 0 };
