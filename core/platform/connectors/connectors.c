@@ -124,14 +124,18 @@ int connectors_open(struct connectors *connectors, enum certctl_plugin_kind kind
 	const json_t *options, struct certctl_connector **ret, struct certctl_error *err)
 {
 	struct wanted_instance wanted = { .kind = kind, .id = id, .type = type };
+
+	/* Somebody else may be making instances: they have one parent. */
+	pthread_mutex_lock(&connectors->loading);
 	struct instance *instance = make(connectors, &wanted);
 	int rc = instance ? open_connector(connectors, instance, "internal", &wanted, options, err)
 			  : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
-	if (rc < 0) {
+	if (rc < 0)
 		talloc_free(instance);
+	pthread_mutex_unlock(&connectors->loading);
+	if (rc < 0)
 		return rc;
-	}
 	*ret = instance->connector;
 	return 0;
 }
