@@ -38,8 +38,14 @@ class Keys(Story):
     def status_of(self, key, method="GET", path=CHECK, body=None):
         return self.api.with_key(key).exchange(method, path, body)[0]
 
-    def test_a_key_lives_as_long_as_it_is_told_to(self):
+    def test_keys_live_are_refused_and_keep_to_their_reach(self):
         self.start()
+        self.a_key_lives_as_long_as_it_is_told_to()
+        self.short_lives_and_bad_wishes()
+        self.nobody_gives_what_he_does_not_have_and_nobody_is_locked_out()
+        self.stop_all()
+
+    def a_key_lives_as_long_as_it_is_told_to(self):
         made = self.make(name="reader", role="viewer")
         self.assertRegex(made["key"], "^sk-[0-9a-f]{16}-[0-9a-f]{64}$")
         self.assertEqual((made["status"], made["source"], made["created_by"], made["last_used_at"]), ("active", "api", "admin", None))
@@ -100,7 +106,6 @@ class Keys(Story):
         self.assertEqual(sorted(set(actions)), ["api_key_created", "api_key_deleted", "api_key_updated"])
         self.assertEqual((actions.count("api_key_created"), actions.count("api_key_deleted")), (1, 1))
         self.check_nothing_is_written_down([made, second, third, brief])
-        self.stop_all()
 
     def check_nothing_is_written_down(self, keys):
         with open(self.control.process.log, encoding="utf-8", errors="replace") as file:
@@ -110,8 +115,8 @@ class Keys(Story):
             self.assertNotIn(key["key"], log)
             self.assertNotIn(key["key"], trail)
 
-    def test_short_lives_and_bad_wishes(self):
-        self.start()
+    def short_lives_and_bad_wishes(self):
+        before = [row["name"] for row in self.api.all(KEYS)]
         brief = self.make(name="brief", ttl_seconds=60)
         self.assertIsNotNone(brief["expires_at"])
         for body, words in (({"role": "god"}, "role"), ({"name": ""}, "name"), ({"limits": {"team_ids": []}}, "limits.team_ids"),
@@ -124,11 +129,9 @@ class Keys(Story):
         for body in ({}, {"role": "admin"}, {"enabled": None}, {"name": None}, {"limits": {"issuer_ids": []}}):
             self.assertEqual(self.api.exchange("PATCH", f"{KEYS}/{brief['id']}", body)[0], 400, body)
         self.assertEqual(self.api.exchange("GET", f"{KEYS}/key-none")[0], 404)
-        self.assertEqual([row["name"] for row in self.api.all(KEYS)], ["admin", "brief"])
-        self.stop_all()
+        self.assertEqual([row["name"] for row in self.api.all(KEYS)], before + ["brief"])
 
-    def test_nobody_gives_what_he_does_not_have_and_nobody_is_locked_out(self):
-        self.start()
+    def nobody_gives_what_he_does_not_have_and_nobody_is_locked_out(self):
         operator = self.make(name="operator", role="operator")["key"]
         auditor = self.make(name="auditor", role="auditor")["key"]
         limited = self.make(name="limited", role="admin", limits={"issuer_ids": ["iss-local"]})
@@ -153,7 +156,6 @@ class Keys(Story):
         self.api.ask("DELETE", f"{KEYS}/{admin}", expect=204)
         self.assertEqual(self.api.exchange("GET", CHECK)[0], 401)
         self.assertEqual(self.status_of(other["key"]), 200)
-        self.stop_all()
 
     def test_keys_of_the_environment_are_seeds(self):
         one, two, three, four = ("sk-" + letter * 40 for letter in "abcd")

@@ -143,6 +143,27 @@ static void a_lost_connection_commits_nothing_and_says_so(void)
 	CU_ASSERT_EQUAL(seen(test_database(), "t-lost"), 0);
 }
 
+/* COMMIT ends the connection: nobody can say by it alone whether it was done. */
+static void a_commit_without_an_answer_is_unknown(void)
+{
+	struct db_pool *unit = new_unit(NULL, NULL);
+	struct certctl_error err = { 0 };
+	bool is_unknown = false;
+	int calls = 0;
+
+	test_sql("CREATE FUNCTION end_us() RETURNS trigger LANGUAGE plpgsql AS "
+		 "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10); RETURN NULL; END $$");
+	test_sql("CREATE CONSTRAINT TRIGGER end_us AFTER INSERT ON teams DEFERRABLE INITIALLY DEFERRED "
+		 "FOR EACH ROW WHEN (NEW.id = 't-unknown') EXECUTE FUNCTION end_us()");
+	CU_ASSERT_EQUAL(part(unit, add, "t-unknown"), 0);
+	db_when_committed(unit, count_call, &calls);
+	CU_ASSERT_EQUAL(db_unit_end(unit, true, &is_unknown, &err), CERTCTL_E_UNAVAILABLE);
+	CU_ASSERT_TRUE(is_unknown);
+	CU_ASSERT_EQUAL(calls, 0);
+	CU_ASSERT_EQUAL(seen(test_database(), "t-unknown"), 0);
+	test_sql("DROP TRIGGER end_us ON teams");
+}
+
 static void without_a_unit_a_callback_is_called_at_once(void)
 {
 	int calls = 0;
@@ -159,6 +180,7 @@ const struct test tests[] = {
 	TEST(a_unit_whose_first_part_fails_has_done_nothing),
 	TEST(a_failure_that_nobody_noticed_is_not_committed_as_success),
 	TEST(a_lost_connection_commits_nothing_and_says_so),
+	TEST(a_commit_without_an_answer_is_unknown),
 	TEST(without_a_unit_a_callback_is_called_at_once),
 	{ 0 },
 };
