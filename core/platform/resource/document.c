@@ -23,15 +23,17 @@ int resource_read_document(struct http_request *request, struct http_reply *repl
 		return certctl_fail(err, CERTCTL_E_INVALID, "Content-Type: application/json%s expected",
 			is_patch ? " or application/merge-patch+json" : "");
 	}
-	int rc = certctl_json_parse(request->body ? request->body : "", request->body_len, NULL, ret, err);
+	CERTCTL_AUTO(json_decref) json_t *document = NULL;
+	int rc = certctl_json_parse(request->body ? request->body : "", request->body_len, NULL, &document, err);
 
-	if (rc == 0 && !json_is_object(*ret)) {
-		json_decref(*ret);
+	if (rc == 0 && !json_is_object(document))
 		rc = certctl_fail(err, CERTCTL_E_INVALID, "an object expected");
-	}
-	if (rc < 0)
+	if (rc < 0) {
 		reply->status = 400;
-	return rc;
+		return rc;
+	}
+	*ret = CERTCTL_TAKE(document);
+	return 0;
 }
 
 /* As deep as the parser lets a document be. */
