@@ -56,7 +56,10 @@ static int find_plugin(struct resource_change *change, enum certctl_plugin_kind 
 	struct certctl_error why = { 0 };
 
 	if (connectors_describe(core_of(change->request)->connectors, kind, type, ret, &why) < 0)
-		return resource_problem(change, err, "type", "%s", why.what);
+		/* Where it was looked for is nobody's business over the API. */
+		return why.code == CERTCTL_E_NOT_FOUND
+			       ? resource_problem(change, err, "type", "there is no plugin '%s' of this kind", type)
+			       : resource_problem(change, err, "type", "%s", why.what);
 	if (!((*ret)->needs & CERTCTL_NEEDS_COMMANDS))
 		return 0;
 	change->reply->status = 422;

@@ -59,6 +59,8 @@ TAKEN = {
 
 # References that may name what is not there yet: (route, member).
 NOT_THERE_YET = {("POST /api/v1/enrollment-tokens", "agent_id")}
+# What selects, and may select nothing.
+SELECTS = "/bulk-"
 
 # Bits of JSON that no text is.
 VALUES = {
@@ -112,10 +114,10 @@ def members_for(schema):
         yield from texts_for(schema)
     if "integer" in types:
         yield from integers_for(schema)
-    for name, values in WRONG_TYPES.items():
-        if types and name not in types and not (name == "integer" and "number" in types):
-            for value in some(values):
-                yield "wrong type", value, REFUSED
+    wrong = [value for name, values in WRONG_TYPES.items() for value in values
+             if types and name not in types and not (name == "integer" and "number" in types)]
+    for value in some(wrong) if wrong else []:
+        yield "wrong type", value, REFUSED
     yield "depth", nested(40), REFUSED
     if "array" in types and "items" in schema and json_types(schema["items"]):
         for name, value, verdict in members_for(schema["items"]):
