@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "context.h"
 #include "operate.h"
+#include "text.h"
 #include "values.h"
 
 #include <certctl/json.h>
@@ -19,13 +20,17 @@ struct completing {
 	size_t arguments; /* that are complete, behind the verb */
 };
 
+/* bash puts what is offered onto the command line as it is: a server must not write commands there. */
+#define SAFE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 static void offer(const struct completing *completing, const char *prefix, const char *text, const char *help)
 {
-	char *whole = talloc_asprintf(NULL, "%s%s", prefix, text);
+	TALLOC_CTX *mem = talloc_new(NULL);
+	char *whole = talloc_asprintf(mem, "%s%s", prefix, text);
 
-	if (whole && strncmp(whole, completing->word, strlen(completing->word)) == 0)
-		fprintf(completing->cli->output.to, "%s\t%s\n", whole, help ? help : "");
-	talloc_free(whole);
+	if (whole && !text[strspn(text, SAFE)] && strncmp(whole, completing->word, strlen(completing->word)) == 0)
+		fprintf(completing->cli->output.to, "%s\t%s\n", whole, help ? text_plain(mem, help, false) : "");
+	talloc_free(mem);
 }
 
 /* --- Ids, from the server ------------------------------------------------------------------------------------------------- */

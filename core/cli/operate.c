@@ -10,12 +10,16 @@
 
 /* --- Lists ---------------------------------------------------------------------------------------------------------------- */
 
-static int page_of(struct reply *reply, json_t **ret_rows, struct certctl_error *err)
+static int page_of(struct reply *reply, json_t *query, json_t **ret_rows, struct certctl_error *err)
 {
+	const char *next = certctl_json_text_or(reply->json, "next_cursor", NULL);
+
 	*ret_rows = json_object_get(reply->json, "data");
-	if (json_is_array(*ret_rows))
-		return 0;
-	return certctl_fail(err, CERTCTL_E_PROTOCOL, "a list expected from the server");
+	if (!json_is_array(*ret_rows))
+		return certctl_fail(err, CERTCTL_E_PROTOCOL, "a list expected from the server");
+	if (next && strcmp(next, certctl_json_text_or(query, "cursor", "")) == 0)
+		return certctl_fail(err, CERTCTL_E_PROTOCOL, "the list leads back to the same page");
+	return 0;
 }
 
 int operate_pages(struct cli *cli, const struct call *call, bool wants_all, operate_page_fn *take, void *arg,
@@ -34,7 +38,7 @@ int operate_pages(struct cli *cli, const struct call *call, bool wants_all, oper
 
 		rc = server_ask(cli, mem, &next, &reply, err);
 		if (rc == 0)
-			rc = page_of(&reply, &rows, err);
+			rc = page_of(&reply, query, &rows, err);
 		if (rc == 0) {
 			const char *cursor = certctl_json_text_or(reply.json, "next_cursor", NULL);
 

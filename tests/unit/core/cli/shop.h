@@ -64,7 +64,7 @@ static const char shop_text[] =
 																																																																							  "'Shelf':{'type':'object','properties':{'id':{'type':'string'},'room':{'type':'string'},"
 																																																																							  "'made_at':{'type':['string','null'],'x-certctl-type':'time'}}},"
 																																																																							  "'ShelfRequest':{'type':'object','required':['room'],'properties':{'id':{'type':'string'},"
-																																																																							  "'room':{'type':'string','enum':['cellar','attic']},'width':{'type':['integer','null'],'default':80}}},"
+																																																																							  "'room':{'type':'string','enum':['cellar','attic','a$(x)']},'width':{'type':['integer','null'],'default':80}}},"
 																																																																							  "'Lid':{'type':'object','properties':{'id':{'type':'string'},'name':{'type':'string'},"
 																																																																							  "'shelf_ids':{'type':'array','items':{'type':'string','x-certctl-refers-to':'shelf'}},"
 																																																																							  "'options':{'type':'object'},'secret':{'type':'string','x-certctl-type':'secret'}}},"
