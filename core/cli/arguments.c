@@ -289,7 +289,9 @@ int arguments_read(struct cli *cli, const struct api_operation *operation, bool 
 
 	if (!parsing)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for arguments");
-	*parsing = (struct parsing){ parsing, cli, operation, is_edit, NULL, 0, 0, ret, err, 0 };
+	*parsing = (struct parsing){
+		.mem = parsing, .cli = cli, .operation = operation, .is_edit = is_edit, .arguments = ret, .err = err
+	};
 	*ret = (struct arguments){ .call = { .operation = operation, .query = value_keep(cli->mem, json_object()) } };
 	if (operation->body)
 		ret->call.body = value_keep(cli->mem, json_object());

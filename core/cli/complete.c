@@ -104,14 +104,15 @@ static void offer_contexts(const struct completing *completing, const char *pref
 
 static void offer_choices(const struct completing *completing, const char *prefix, json_t *schema)
 {
-	const char *kind = certctl_json_text_or(schema, "x-certctl-refers-to", NULL);
+	const char *kind;
 	json_t *choice;
 	size_t i;
 
+	if (strcmp(api_type(schema), "list") == 0)
+		schema = api_resolve(completing->cli->api, json_object_get(schema, "items"));
+	kind = certctl_json_text_or(schema, "x-certctl-refers-to", NULL);
 	json_array_foreach(json_object_get(schema, "enum"), i, choice) if (json_is_string(choice))
 		offer(completing, prefix, json_string_value(choice), "");
-	if (!kind)
-		kind = certctl_json_text_or(json_object_get(schema, "items"), "x-certctl-refers-to", NULL);
 	if (kind)
 		offer_ids(completing, prefix, api_find_kind(completing->cli->api, kind));
 	if (strcmp(api_type(schema), "boolean") == 0) {
@@ -120,17 +121,18 @@ static void offer_choices(const struct completing *completing, const char *prefi
 	}
 }
 
-/* "--status=": its prefix and what it takes. */
+/* "--status=": its prefix and what it takes; of a list the items before stay. */
 static void offer_value(const struct completing *completing)
 {
-	size_t len = strcspn(completing->word, "=");
-	char *flag = talloc_strndup(completing->cli->mem, completing->word + 2, len - 2);
-	char *prefix = talloc_strndup(completing->cli->mem, completing->word, len + 1);
+	static const char *const formats[] = { "table", "json", "yaml", "csv" };
+	const char *equals = strchr(completing->word, '='), *comma = strrchr(equals, ',');
+	char *flag =
+		talloc_strndup(completing->cli->mem, completing->word + 2, (size_t)(equals - completing->word) - 2);
+	char *prefix = talloc_strndup(completing->cli->mem, completing->word,
+		(size_t)((comma ? comma : equals) - completing->word) + 1);
 	const struct api_operation *operation = completing->operation;
 	const char *name;
 	json_t *row;
-
-	static const char *const formats[] = { "table", "json", "yaml", "csv" };
 
 	for (size_t i = 0; strcmp(flag, "output") == 0 && i < CERTCTL_COUNT(formats); i++)
 		offer(completing, prefix, formats[i], "");
@@ -188,17 +190,20 @@ static void understand(struct completing *completing, int argc, char **argv)
 	}
 }
 
+static void offer_context_words(const struct completing *completing)
+{
+	for (size_t i = 0; completing->arguments == 0 && i < CERTCTL_COUNT(context_actions); i++)
+		offer(completing, "", context_actions[i], "");
+	if (completing->arguments == 1)
+		offer_contexts(completing, "");
+}
+
 static void offer_argument(const struct completing *completing)
 {
 	if (completing->operation && completing->arguments == 0 && completing->operation->argument_count > 0)
 		offer_ids(completing, "", completing->resource);
-	for (size_t i = 0; completing->verb && strcmp(completing->verb, "context") == 0 && !completing->resource &&
-			   i < CERTCTL_COUNT(context_actions);
-		i++)
-		if (completing->arguments == 0)
-			offer(completing, "", context_actions[i], "");
-	if (completing->verb && strcmp(completing->verb, "context") == 0 && completing->arguments == 1)
-		offer_contexts(completing, "");
+	if (!completing->resource && strcmp(completing->verb, "context") == 0)
+		offer_context_words(completing);
 }
 
 int complete_command(struct cli *cli, int argc, char **argv, struct certctl_error *err)

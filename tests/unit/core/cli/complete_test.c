@@ -43,6 +43,7 @@ static void what_could_stand_there_is_offered(void)
 		{ 3, { "shelves", "create", "--room=" }, "--room=cellar,--room=attic" },
 		{ 3, { "shelves", "create", "--room=a" }, "--room=attic" },
 		{ 3, { "jar-lids", "create", "--tight=" }, "--tight=true,--tight=false" },
+		{ 3, { "jar-lids", "create", "--moods=glad,s" }, "--moods=glad,sad" },
 		{ 4, { "jar-lids", "edit", "l-1", "--shelf" }, "--shelf-ids" },
 		{ 3, { "shelves", "list", "--output=" }, "--output=table,--output=json,--output=yaml,--output=csv" },
 		{ 2, { "context", "r" }, "remove" },

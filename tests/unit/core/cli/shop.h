@@ -70,7 +70,7 @@ static const char shop_text[] =
 																																																																							  "'options':{'type':'object'},'secret':{'type':'string','x-certctl-type':'secret'}}},"
 																																																																							  "'LidRequest':{'type':'object','required':['name'],'properties':{'id':{'type':'string'},'name':{'type':'string'},"
 																																																																							  "'shelf_ids':{'type':'array','items':{'type':'string','x-certctl-refers-to':'shelf'}},"
-																																																																							  "'turns':{'type':'integer'},'tight':{'type':'boolean'},'made_at':{'type':'string','x-certctl-type':'time'},"
+																																																																							  "'turns':{'type':'integer'},'moods':{'type':'array','items':{'enum':['glad','sad']}},'tight':{'type':'boolean'},'made_at':{'type':'string','x-certctl-type':'time'},"
 																																																																							  "'keeps':{'type':'string','x-certctl-type':'duration'},"
 																																																																							  "'options':{'type':'object','properties':{'colour':{'type':'string'},'size':{'type':'integer'}}},"
 																																																																							  "'secret':{'type':'string','x-certctl-type':'secret'}}}"
