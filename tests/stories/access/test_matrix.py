@@ -21,7 +21,7 @@ KINDS = {
     "issuers": "fixed", "profiles": "fixed",
     "targets": "open", "agents": "open", "agents-summary": "open", "agent-groups": "open", "policies": "open", "notifiers": "open",
     "notifications": "open", "plugins": "open", "enrollment-tokens": "open", "doctor": "open", "stats": "open", "metrics": "open",
-    "auth": "open", "export": "open",
+    "auth": "open", "configuration": "open",
     "audit": "closed", "api-keys": "closed",
 }
 
@@ -205,6 +205,10 @@ class Matrix(Story):
                 status, _, reply = key.exchange("POST", path, body)
                 self.assertTrue(status in (403, 404) or reply["matched"] == 0, reply)
         self.assert_untouched(before, other)
+        # A document of many kinds has no more in it than their lists.
+        status, _, exported = key.exchange("GET", "/api/v1/configuration/export?format=json")
+        self.assertEqual((status, [name for name in ("t-other", "o-other", "prof-other", "mc-other", "mc-nobodys") if name in str(exported)]), (200, []))
+        self.assertIn("prof-own", str(exported))
         # And inside of them it works.
         self.assertEqual(key.exchange("POST", "/api/v1/certificates", {**made, **inside})[0], 201)
         self.assertEqual(key.exchange("POST", "/api/v1/owners", {"name": "made", "email": "a@example.com", "team_id": "t-own"})[0], 201)
