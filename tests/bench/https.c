@@ -40,6 +40,20 @@ static int connect_to(const char *address)
 
 struct https *https_open(const char *address)
 {
+	return https_open_as(address, NULL, NULL);
+}
+
+static void show(struct https *https, const char *certificate_pem, const char *key_pem)
+{
+	gnutls_datum_t certificate = { (unsigned char *)(uintptr_t)certificate_pem, (unsigned)strlen(certificate_pem) };
+	gnutls_datum_t key = { (unsigned char *)(uintptr_t)key_pem, (unsigned)strlen(key_pem) };
+
+	if (gnutls_certificate_set_x509_key_mem(https->credentials, &certificate, &key, GNUTLS_X509_FMT_PEM) < 0)
+		bench_die("https", "client certificate");
+}
+
+struct https *https_open_as(const char *address, const char *certificate_pem, const char *key_pem)
+{
 	struct https *https = calloc(1, sizeof(*https));
 	int status;
 
@@ -50,6 +64,8 @@ struct https *https_open(const char *address)
 		gnutls_init(&https->session, GNUTLS_CLIENT) < 0 || gnutls_set_default_priority(https->session) < 0 ||
 		gnutls_credentials_set(https->session, GNUTLS_CRD_CERTIFICATE, https->credentials) < 0)
 		bench_die("https", "session");
+	if (certificate_pem)
+		show(https, certificate_pem, key_pem);
 	gnutls_transport_set_int(https->session, https->socket);
 	while ((status = gnutls_handshake(https->session)) < 0)
 		if (gnutls_error_is_fatal(status))

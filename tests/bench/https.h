@@ -8,6 +8,8 @@ struct https;
 
 /* `address` is "127.0.0.1:8443"; whoever answers is trusted.  Aborts when it cannot. */
 struct https *https_open(const char *address);
+/* The same, showing a client certificate (PEM). */
+struct https *https_open_as(const char *address, const char *certificate_pem, const char *key_pem);
 /* The handshake's socket, for connections that are only held. */
 int https_socket(const struct https *https);
 void https_close(struct https *https);
