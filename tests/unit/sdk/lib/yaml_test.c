@@ -45,7 +45,8 @@ static void documents_become_json(void)
 			"[\"\",\"it's\",\"''''''''''\",\" a \",\"a b\\n\\nc \"]" },
 		{ "'a''b': 'c\r\n  d'\n", "{\"a'b\":\"c d\"}" },
 		{ "[[[[''''',','x']]]]", "[[[[\"'',\",\"x\"]]]]" },
-		{ "\"\\u2028\\u202e\\N\"", "\"\xe2\x80\xa8\xe2\x80\xae\xc2\x85\"" },
+		/* written by the one encoder, which shows what a terminal would obey */
+		{ "\"\\u2028\\u202e\\N\"", "\"\\u2028\\u202e\\u0085\"" },
 		{ "%YAML 1.2\n---\na: no\n", "{\"a\":\"no\"}" },
 	};
 
