@@ -26,7 +26,9 @@ struct certctl_agent {
 	struct certctl_stop stop;
 	atomic_uint generation;      /* of the identity: rises when a new certificate is in place */
 	atomic_llong contact_unix_s; /* when the control plane answered last; 0: not yet */
-	atomic_bool is_retired;      /* the control plane said so: nothing is left to do */
+	pthread_mutex_t lock;
+	char problem[256];      /* what keeps the work loop from doing its work, "": nothing; under the lock */
+	atomic_bool is_retired; /* the control plane said so: nothing is left to do */
 };
 
 /** Name, operating system and architecture of this host, as the control plane shows them. */
@@ -35,6 +37,9 @@ struct certctl_host_facts {
 	char hostname[256], os[64], architecture[64];
 };
 void certctl_host_facts_read(struct certctl_host_facts *ret);
+
+/** Something on this host keeps jobs from being done, or nothing does any more (""): told with the next heartbeat. */
+void certctl_agent_note_problem(struct certctl_agent *agent, const char *problem);
 
 /* --- Enrolment (enrol.c) ------------------------------------------------------------------------------------------- */
 

@@ -80,7 +80,16 @@ static void look_at_worker(struct heartbeat *heartbeat)
 		heartbeat->described_ms = 0;
 		certctl_log_error(CERTCTL_LOG_WARNING, "worker.unreachable", &err, NULL);
 	}
-	note_problem(heartbeat, rc < 0 ? err.what : "");
+	if (rc < 0) {
+		note_problem(heartbeat, err.what);
+		return;
+	}
+	char of_work[sizeof(heartbeat->agent->problem)];
+
+	pthread_mutex_lock(&heartbeat->agent->lock);
+	memcpy(of_work, heartbeat->agent->problem, sizeof(of_work));
+	pthread_mutex_unlock(&heartbeat->agent->lock);
+	note_problem(heartbeat, of_work);
 }
 
 static bool is_due(const struct heartbeat *heartbeat)

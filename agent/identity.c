@@ -46,18 +46,21 @@ int certctl_identity_load(TALLOC_CTX *mem, const char *dir, struct certctl_ident
 {
 	CERTCTL_AUTO_CLOSE int dir_fd = -1;
 	struct certctl_identity *identity = talloc_zero(mem, struct certctl_identity);
-	int rc = identity ? certctl_dir_open(dir, &dir_fd, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "identity");
+	struct certctl_error why = { 0 };
+	int rc = identity ? certctl_dir_open(dir, &dir_fd, &why) : certctl_fail(&why, CERTCTL_E_NO_MEMORY, "identity");
 
 	if (rc == 0)
-		rc = read_identity(identity, dir_fd, dir, identity, err);
+		rc = read_identity(identity, dir_fd, dir, identity, &why);
 	if (rc == CERTCTL_E_INVALID) {
-		certctl_log_error(CERTCTL_LOG_ERROR, "identity.quarantined", err, "dir", dir, NULL);
+		certctl_log_error(CERTCTL_LOG_ERROR, "identity.quarantined", &why, "dir", dir, NULL);
 		if (certctl_quarantine_put(dir_fd, IDENTITY, NULL) == 0)
-			rc = certctl_fail(err, CERTCTL_E_NOT_FOUND, "%s/" IDENTITY ": was damaged and is put aside",
+			rc = certctl_fail(&why, CERTCTL_E_NOT_FOUND, "%s/" IDENTITY ": was damaged and is put aside",
 				dir);
 	}
 	if (rc < 0) {
 		talloc_free(identity);
+		if (err)
+			*err = why;
 		return rc;
 	}
 	*ret = identity;

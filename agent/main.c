@@ -205,6 +205,7 @@ static int run_until_signal(struct arguments *arguments, const struct certctl_ag
 	struct certctl_agent agent = { .settings = settings };
 	pthread_t signals;
 
+	pthread_mutex_init(&agent.lock, NULL);
 	certctl_stop_init(&agent.stop);
 	int rc = pthread_create(&signals, NULL, await_signal, &agent.stop);
 
@@ -214,6 +215,7 @@ static int run_until_signal(struct arguments *arguments, const struct certctl_ag
 	kill(getpid(), SIGTERM); /* blocked everywhere: it can only end the wait of that thread */
 	pthread_join(signals, NULL);
 	certctl_stop_done(&agent.stop);
+	pthread_mutex_destroy(&agent.lock);
 	arguments->is_retired = atomic_load(&agent.is_retired);
 	return rc;
 }

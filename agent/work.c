@@ -5,6 +5,7 @@
 
 #include <certctl/log.h>
 #include <certctl/name.h>
+#include <stdio.h>
 #include <string.h>
 
 #define POLL_WAIT_S 55
@@ -33,6 +34,13 @@ static int check_progress(struct work *work, const json_t *jobs, struct certctl_
 	return is_same ? certctl_fail(err, CERTCTL_E_UNAVAILABLE, "control plane: hands out the same work again") : 0;
 }
 
+void certctl_agent_note_problem(struct certctl_agent *agent, const char *problem)
+{
+	pthread_mutex_lock(&agent->lock);
+	snprintf(agent->problem, sizeof(agent->problem), "%s", problem);
+	pthread_mutex_unlock(&agent->lock);
+}
+
 static int hand_out(struct work *work, const struct certctl_jobs_context *context, const json_t *jobs,
 	struct certctl_error *err)
 {
@@ -56,6 +64,7 @@ static int hand_out(struct work *work, const struct certctl_jobs_context *contex
 		result = rc < 0 ? rc : result;
 	}
 	certctl_deployments_add(work->deployments, deployments);
+	certctl_agent_note_problem(work->agent, result < 0 ? why.what : "");
 	if (result < 0)
 		*err = why;
 	return result;

@@ -25,10 +25,11 @@ static bool is_in_use(const struct certctl_keystore *store, TALLOC_CTX *mem, con
 	const char *hash)
 {
 	char name[KEYFILE_NAME_SIZE], hash_in_use[65];
+	struct certctl_error why;
 	struct certctl_key *key;
 
 	snprintf(name, sizeof(name), "%s.key", certificate_id);
-	return certctl_keyfile_read(mem, store->dir_fd, name, &key, hash_in_use, NULL) == 0 &&
+	return certctl_keyfile_read(mem, store->dir_fd, name, &key, hash_in_use, &why) == 0 &&
 	       strcmp(hash_in_use, hash) == 0;
 }
 

@@ -24,6 +24,7 @@
 #define FLEET       100000 /* what is extrapolated to */
 #define FLEET_S     60     /* everybody polls once in, or comes back within */
 #define CORES       2
+#define BASE_S      5
 #define ENROL_S     70
 #define HELD_S      60
 #define PEAK_S      8
@@ -150,10 +151,22 @@ static void one_value(const char *name, const char *what, const char *unit, doub
 	bench_value(name, what, unit, &value, 1);
 }
 
+/* What the server needs for itself, a second: not to be multiplied with the fleet. */
+static double base;
+
+static void measure_base(void)
+{
+	double begin_s = cpu_s();
+
+	sleep(BASE_S);
+	base = (cpu_s() - begin_s) / BASE_S;
+	one_value("fleet.base", "server and database without any agent: share of 2 cores", "%", base / CORES * 100);
+}
+
 /* Of two cores, when FLEET agents do in FLEET_S what `count` did with so much CPU. */
 static double share(double used_s, size_t count)
 {
-	return used_s / (double)count * FLEET / FLEET_S / CORES * 100;
+	return (used_s / (double)count * FLEET / FLEET_S + base) / CORES * 100;
 }
 
 static void measure_connections(struct swarm *swarm)
@@ -173,7 +186,7 @@ static void measure_connections(struct swarm *swarm)
 
 	took_s = swarm_connect(swarm, 64, 55);
 	swarm_hold(swarm, 2);
-	double used_s = cpu_s() - begin_s;
+	double used_s = cpu_s() - begin_s - base * (took_s + 2);
 
 	snprintf(what, sizeof(what), "handshake and first poll, %zu agents, 64 at once", count);
 	one_value("fleet.connect_rate", what, "a second", (double)count / took_s);
@@ -188,22 +201,25 @@ static void measure_held(struct swarm *swarm)
 {
 	double begin_s = cpu_s();
 	size_t answered = swarm_hold(swarm, HELD_S);
-	double used_s = cpu_s() - begin_s;
+	double used_s = cpu_s() - begin_s - base * HELD_S;
 	char what[160];
 
 	snprintf(what, sizeof(what), "polls held for 55 s and asked again, %zu agents, answered in %d s",
 		swarm_count(swarm), HELD_S);
 	one_value("fleet.polls", what, "polls", (double)answered);
 	one_value("fleet.holding", "100,000 agents polling, signs of life durable: share of 2 cores", "%",
-		used_s / HELD_S / CORES * 100 * FLEET / (double)swarm_count(swarm));
+		share(used_s / HELD_S * FLEET_S, swarm_count(swarm)));
 }
 
 static void measure_peak(struct swarm *swarm)
 {
-	double rates[PEAK_ROUNDS], p50[PEAK_ROUNDS], p99[PEAK_ROUNDS];
+	double rates[PEAK_ROUNDS], p50[PEAK_ROUNDS], p99[PEAK_ROUNDS], cpu_us[PEAK_ROUNDS];
 
 	for (size_t i = 0; i < PEAK_ROUNDS; i++) {
+		double begin_s = cpu_s();
 		struct swarm_peak peak = swarm_peak(swarm, 64, PEAK_S);
+
+		cpu_us[i] = (cpu_s() - begin_s - base * PEAK_S) / (peak.per_s * PEAK_S) * 1e6;
 
 		rates[i] = peak.per_s;
 		p50[i] = peak.p50_ms;
@@ -211,6 +227,7 @@ static void measure_peak(struct swarm *swarm)
 	}
 	bench_value("fleet.peak", "polls that find nothing, 64 at once beside those held", "a second", rates,
 		PEAK_ROUNDS);
+	bench_value("fleet.peak_cpu", "the same, CPU of server and database", "us", cpu_us, PEAK_ROUNDS);
 	bench_value("fleet.peak_p50", "the same, p50", "ms", p50, PEAK_ROUNDS);
 	bench_value("fleet.peak_p99", "the same, p99", "ms", p99, PEAK_ROUNDS);
 }
@@ -236,6 +253,7 @@ int main(void)
 	size_t count = wanted_agents();
 
 	start_server();
+	measure_base();
 	fprintf(stderr, "bench: %zu agents enrol\n", count);
 	double begin_s = bench_now_s();
 	struct swarm *swarm = swarm_new(operators, agents, key, count, ENROL_S);

@@ -137,7 +137,7 @@ RETURNING id;
 -- name: agent_jobs  $1 runner text, $2 ids text[], $3 lease_s bigint
 SELECT jsonb_build_object('id', j.id, 'type', j.type, 'step', j.step, 'token', j.token, 'lease_s', $3,
 	'certificate', jsonb_build_object('id', c.id, 'common_name', c.common_name, 'names', c.names, 'key_type', c.key_type,
-		'must_staple', c.must_staple, 'reuse_key', coalesce(pr.reuse_key, false)))
+		'must_staple', r.must_staple, 'reuse_key', r.reuse_key))
 	|| CASE WHEN j.step = 'deploy' THEN jsonb_build_object(
 		'version', jsonb_build_object('id', v.id, 'sequence', v.sequence, 'leaf', v.leaf, 'chain', v.chain,
 			'fingerprint_sha256', v.fingerprint_sha256, 'public_key_sha256', v.public_key_sha256,
@@ -146,7 +146,7 @@ SELECT jsonb_build_object('id', j.id, 'type', j.type, 'step', j.step, 'token', j
 		'binding', CASE WHEN b.id IS NOT NULL THEN jsonb_build_object('id', b.id, 'options', b.options) END,
 		'is_rollback', j.is_rollback) ELSE '{}' END AS job
 FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id
-LEFT JOIN profiles pr ON pr.id = c.profile_id
+JOIN certificate_rules r ON r.certificate_id = c.id
 LEFT JOIN certificate_versions v ON v.id = j.version_id
 LEFT JOIN targets t ON t.id = j.target_id
 LEFT JOIN bindings b ON b.certificate_id = j.certificate_id AND b.target_id = j.target_id
@@ -203,7 +203,7 @@ FROM placements p JOIN managed_certificates c ON c.id = p.certificate_id
 LEFT JOIN bindings b ON b.certificate_id = p.certificate_id AND b.agent_id = p.agent_id
 LEFT JOIN certificate_versions v ON v.id = coalesce(b.desired_version_id, p.version_id)
 LEFT JOIN targets t ON t.id = b.target_id
-WHERE p.agent_id = $1 AND c.archived_at IS NULL AND ($2 IS NULL OR coalesce(b.id, p.id) > $2)
+WHERE p.agent_id = $1 AND p.ended_at IS NULL AND c.archived_at IS NULL AND ($2 IS NULL OR coalesce(b.id, p.id) > $2)
 ORDER BY 1 LIMIT $3;
 
 -- name: placed_here  $1 agent_id text, $2 certificate_id text

@@ -33,6 +33,7 @@ struct handing_out {
 	const char *runner; /* "agent/<id>": column `runner`, and the key that a waiting poll is woken by */
 	const char *held;   /* text[] */
 	int64_t lease_s;
+	bool has_come; /* just now: what it says of its jobs is news; a poll that waited says nothing new */
 	struct db_result *jobs;
 };
 
@@ -67,8 +68,11 @@ static int hand_out(struct db *db, void *arg, struct certctl_error *err)
 {
 	struct handing_out *work = arg;
 	struct db_result *claimed = NULL;
-	int rc = db_run(db, NULL, &query_leases_extend,
-		DB_VALUES(db_text(work->runner), db_text(work->held), db_integer(work->lease_s)), NULL, err);
+	int rc = 0;
+
+	if (work->has_come)
+		rc = db_run(db, NULL, &query_leases_extend,
+			DB_VALUES(db_text(work->runner), db_text(work->held), db_integer(work->lease_s)), NULL, err);
 
 	if (rc == 0)
 		rc = db_run(db, work->mem, &query_agent_claim,
@@ -141,14 +145,14 @@ int fleet_work(struct http_request *request, struct http_reply *reply, struct ce
 {
 	struct handing_out work = { .mem = request,
 		.runner = talloc_asprintf(request, "agent/%s", request->actor),
-		.lease_s = core_of(request)->settings->jobs.lease_seconds };
-	bool is_first_run = request->wait_until_ms == 0;
+		.lease_s = core_of(request)->settings->jobs.lease_seconds,
+		.has_come = request->wait_until_ms == 0 };
 	int64_t wait_s = 0;
 	int rc = read_wait(request, &wait_s, err);
 
-	if (rc == 0 && is_first_run && !http_query(request, "held") && !request->is_time_up)
+	if (rc == 0 && work.has_come && !http_query(request, "held") && !request->is_time_up)
 		return ask_with_others(request, work.runner, wait_s);
-	if (rc == 0 && !is_first_run && (rc = go_on(request, reply, wait_s, err)) != HTTP_WAITING)
+	if (rc == 0 && !work.has_come && (rc = go_on(request, reply, wait_s, err)) != HTTP_WAITING)
 		return rc;
 	if (rc >= 0)
 		rc = read_held(request, &work.held, err);

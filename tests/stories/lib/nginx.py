@@ -12,7 +12,7 @@ CONFIGURATION = """\
 worker_processes 1;
 {user}pid {prefix}/nginx.pid;
 error_log {prefix}/error.log notice;
-events {{ worker_connections 64; }}
+events {{ worker_connections 512; }}
 http {{
 	access_log off;
 	client_body_temp_path {prefix}/body;
@@ -20,21 +20,23 @@ http {{
 	fastcgi_temp_path {prefix}/fastcgi;
 	uwsgi_temp_path {prefix}/uwsgi;
 	scgi_temp_path {prefix}/scgi;
+{servers}}}
+"""
+SERVER = """\
 	server {{
 		listen 127.0.0.1:{port} ssl;
 		server_name {name};
-		ssl_certificate {prefix}/tls/site.pem;
-		ssl_certificate_key {prefix}/tls/site.key;
+		ssl_certificate {certificate};
+		ssl_certificate_key {key};
 		location / {{ return 200 "ok\\n"; }}
 	}}
-}}
 """
 
 
 class Nginx:
-    """Serves `name` with a self-signed pair until somebody deploys another."""
+    """Serves `name`, and `more` names from files of their own, with a self-signed pair until somebody deploys another."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, more=()):
         self.prefix = os.path.join(folder, "nginx")
         self.name = name
         self.port = free_port()
@@ -44,9 +46,24 @@ class Nginx:
         self.process = None
         os.makedirs(os.path.dirname(self.certificate))
         self_signed(name, self.certificate, self.key)
+        servers = [SERVER.format(port=self.port, name=name, certificate=self.certificate, key=self.key)]
+        for one in more:
+            certificate, key = self.files(one)
+            shutil.copy(self.certificate, certificate)
+            shutil.copy(self.key, key)
+            servers.append(SERVER.format(port=self.port, name=one, certificate=certificate, key=key))
         user = "user nobody nogroup;\n" if os.getuid() == 0 and pwd.getpwnam("nobody") else ""
         with open(self.configuration, "w", encoding="utf-8") as file:
-            file.write(CONFIGURATION.format(prefix=self.prefix, port=self.port, name=name, user=user))
+            file.write(CONFIGURATION.format(prefix=self.prefix, servers="".join(servers), user=user))
+
+    def files(self, name):
+        """Certificate and key of one of `more`."""
+        return os.path.join(self.prefix, "tls", name + ".pem"), os.path.join(self.prefix, "tls", name + ".key")
+
+    def reloads(self):
+        """How often it was told to read its configuration."""
+        with open(os.path.join(self.prefix, "error.log"), encoding="utf-8") as file:
+            return file.read().count("signal 1 (SIGHUP) received from")
 
     def command(self, *more):
         """The argv that talks about this nginx: what a target's options and the worker's allow-list name."""
