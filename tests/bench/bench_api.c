@@ -218,10 +218,10 @@ static const struct db_query bare_page = { "bench_page",
 	1 };
 static const struct db_query bare_one = { "bench_one", "SELECT * FROM managed_certificates WHERE id = $1", text_type,
 	1 };
-static const struct db_query counting = { "bench_count", "SELECT count(*) FROM certificates WHERE archived_at IS NULL",
-	NULL, 0 };
+static const struct db_query counting = { "bench_count",
+	"SELECT count(*) FROM managed_certificates WHERE archived_at IS NULL", NULL, 0 };
 static const struct db_query offsetting = { "bench_offset",
-	"SELECT * FROM certificates WHERE archived_at IS NULL ORDER BY id OFFSET 990000 LIMIT 100", NULL, 0 };
+	"SELECT * FROM managed_certificates WHERE archived_at IS NULL ORDER BY id OFFSET 990000 LIMIT 100", NULL, 0 };
 
 static void run_page(void *arg, unsigned thread)
 {

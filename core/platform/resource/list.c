@@ -24,6 +24,26 @@ static bool is_descending(const struct listing *listing, size_t key)
 	return key < listing->sort_count ? listing->sorts[key].is_descending : listing->is_id_descending;
 }
 
+/*
+ * The value of a key in the cursor, "$1".  Of large tables as a subquery: a plan that knows where the page begins is not cheaper than one
+ * that does not, but PostgreSQL would think so near the end, and plan every such page anew.
+ */
+static void put_cursor_value(struct statement *statement, const struct listing *listing, size_t key, size_t number)
+{
+	static const char *const types[CERTCTL_FIELD_TYPE_COUNT] = { [CERTCTL_INTEGER] = "bigint",
+		[CERTCTL_BOOLEAN] = "boolean",
+		[CERTCTL_DURATION] = "bigint",
+		[CERTCTL_SIZE] = "bigint",
+		[CERTCTL_TIME] = "timestamptz" };
+	uint32_t type = key < listing->sort_count ? listing->sorts[key].column->field->type : (uint32_t)CERTCTL_TEXT;
+
+	if (listing->bound->resource->is_large)
+		certctl_buffer_printf(&statement->text, "(SELECT $%zu::%s)", number,
+			types[type] ? types[type] : "text");
+	else
+		certctl_buffer_printf(&statement->text, "$%zu", number);
+}
+
 /* (a, id) > ($1, $2): an index walks straight there. */
 static void put_row_comparison(struct statement *statement, const struct listing *listing, size_t first)
 {
@@ -33,9 +53,10 @@ static void put_row_comparison(struct statement *statement, const struct listing
 		certctl_buffer_printf(&statement->text, "%s%s", separator, expression(listing, key));
 	certctl_buffer_puts(&statement->text, is_descending(listing, first) ? ") < " : ") > ");
 	separator = "(";
-	for (size_t key = first; key <= listing->sort_count; key++, separator = ", ")
-		certctl_buffer_printf(&statement->text, "%s$%zu", separator,
-			statement_value(statement, listing->cursor.values[key]));
+	for (size_t key = first; key <= listing->sort_count; key++, separator = ", ") {
+		certctl_buffer_puts(&statement->text, separator);
+		put_cursor_value(statement, listing, key, statement_value(statement, listing->cursor.values[key]));
+	}
 	certctl_buffer_puts(&statement->text, ")");
 }
 
