@@ -178,7 +178,8 @@ struct http_options {
 	unsigned workers;           /* 0: 8 */
 	unsigned queue_max;         /* requests of a listener that wait for a worker; 0: 1,024 */
 	http_finished_fn *finished; /* NULL: nobody wants to know */
-	http_handler_fn *around;    /* called in a handler's place, with route->run to call; NULL: nobody stands in between */
+	http_handler_fn
+		*around; /* called in a handler's place, with route->run to call; NULL: nobody stands in between */
 };
 
 int http_server_new(TALLOC_CTX *mem, const struct http_options *options, struct http_server **ret,

@@ -271,7 +271,8 @@ int http_listen(struct http_server *server, const struct http_listener_options *
 	const char *certificate_pem, uint16_t *ret_port, struct certctl_error *err)
 {
 	struct http_listener *listener = talloc_zero(server, struct http_listener);
-	int rc = listener ? check_options(server, options, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	int rc = listener ? check_options(server, options, err)
+			  : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
 	if (rc == 0)
 		rc = router_new(listener, options->routes, &listener->router, err);
