@@ -14,8 +14,8 @@ struct notifier {
 
 static const struct certctl_field fields[] = {
 	INSTANCE_FIELDS("notifier"),
-	CERTCTL_OPTION(struct notifier, events, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 50,
-		.flags = RESOURCE_FILTERED,
+	CERTCTL_OPTION(struct notifier, events, CERTCTL_LIST, .item_type = CERTCTL_ENUM, .choices = connector_events,
+		.max = 50, .flags = RESOURCE_FILTERED,
 		.help = "What it is told of when no policy says otherwise; empty: everything."),
 	CERTCTL_OPTION(struct notifier, item_options, CERTCTL_TEXT, .fallback = "{}", .max = 65536,
 		.flags = RESOURCE_DOCUMENT,

@@ -70,6 +70,9 @@ int connectors_issuer(struct connectors *connectors, const char *id, struct cert
 int connectors_notifier(struct connectors *connectors, const char *id, struct certctl_connector **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** What a notifier can be told of. */
+extern const struct certctl_choice connector_events[];
+
 /** What has become of one on this server; texts on `mem`. */
 struct connector_status {
 	const char *status; /* "open", "refused" (see reason), "closed" (disabled, or not known here yet) */

@@ -30,6 +30,29 @@ static const struct certctl_field notifier_fields[] = { COMMON,
 		.flags = RESOURCE_DOCUMENT, .help = "Recipient, channel, as the plugin's reference page describes."),
 	{ 0 } };
 
+/* The first five are kinds of alarms. */
+const struct certctl_choice connector_events[] = {
+	{ "expiry", 1, "a threshold of days that are left" },
+	{ "issuance_failed", 2, "also a renewal" },
+	{ "deployment_failed", 3, NULL },
+	{ "outcome_unknown", 4, "a CA was asked, and its answer was lost" },
+	{ "approval_missed", 5, "nobody approved in time" },
+	{ "renewed", 6, NULL },
+	{ "deployed", 7, NULL },
+	{ "revoked", 8, NULL },
+	{ "policy_violation", 9, NULL },
+	{ 0 },
+};
+
+static bool is_event(const char *name)
+{
+	const struct certctl_choice *choice = connector_events;
+
+	while (choice->name && strcmp(choice->name, name) != 0)
+		choice++;
+	return choice->name;
+}
+
 static int read_row(TALLOC_CTX *mem, const char *path, const struct certctl_field *fields, const json_t *document,
 	struct connector_file_row *ret, struct certctl_error *err)
 {
@@ -39,6 +62,10 @@ static int read_row(TALLOC_CTX *mem, const char *path, const struct certctl_fiel
 		return rc;
 	if (!certctl_id_is_valid(ret->id) || !certctl_id_is_valid(ret->type))
 		return certctl_fail(err, CERTCTL_E_INVALID, "%s: id and type: a-z, 0-9, '.', '-', at most 63", path);
+	for (size_t i = 0; i < ret->events.count; i++)
+		if (!is_event(((const char *const *)ret->events.items)[i]))
+			return certctl_fail(err, CERTCTL_E_INVALID, "%s.events: there is no event '%s'", path,
+				((const char *const *)ret->events.items)[i]);
 	return 0;
 }
 

@@ -180,8 +180,10 @@ class Connectors(ResourceStory):
     def test_a_notifier_is_tested_for_real_and_plugins_are_shown(self):
         receiver = Receiver()
         secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-        self.expect(201, "POST", "/api/v1/notifiers", {"id": "ntf-a", "name": "Ops", "type": "webhook", "events": ["certificate_expiring"],
+        self.expect(201, "POST", "/api/v1/notifiers", {"id": "ntf-a", "name": "Ops", "type": "webhook", "events": ["expiry", "issuance_failed"],
                     "options": {"url": receiver.url, "secrets": [secret], "allow_plain_http": True, "allow_networks": ["127.0.0.0/8"]}})
+        self.assertEqual(len(self.expect(200, "GET", "/api/v1/notifiers?events=expiry")[1]["data"]), 1)
+        self.refuse(400, "PATCH", "/api/v1/notifiers/ntf-a", {"events": ["everything"]}, ["events[0]"])
         tested = self.expect(200, "POST", "/api/v1/notifiers/ntf-a/test")[1]
         self.assertEqual((tested["ok"], tested["error"]), (True, None))
         self.assertEqual(len(receiver.messages), 1)

@@ -55,6 +55,9 @@ static void mistakes_say_where_they_stand(void)
 		{ "issuers:\n  - {id: a, type: x, colour: red}\n", "colour" },
 		{ "issuers: {}\n", "a.yaml:1:" },
 		{ "nonsense: []\n", "nonsense" },
+		{ "notifiers:\n  - {id: a, type: x, rate_per_hour: 3}\n", "rate_per_hour" },
+		{ "notifiers:\n  - {id: a, type: x}\n  - {id: b, type: x, events: [nothing]}\n", "a.yaml:3:" },
+		{ "issuers:\n  - {id: a, type: x, unknown_hold_seconds: -1}\n", "unknown_hold_seconds" },
 	};
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
