@@ -247,8 +247,9 @@ static int open_connectors(struct server *server, struct certctl_error *err)
 		.ca_key_path = settings->ca.key_path,
 		.secrets_dir = settings->connectors.secrets_dir,
 		.api_networks = null_terminated(server, &settings->connectors.api_networks) };
-	int rc = options.plugin_dirs && options.api_networks ? connectors_new(server, &options, &server->core.connectors, err)
-				     : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	int rc = options.plugin_dirs && options.api_networks
+			 ? connectors_new(server, &options, &server->core.connectors, err)
+			 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
 	return rc < 0 ? rc : connectors_load(server->core.connectors, err);
 }

@@ -31,14 +31,14 @@ struct core {
 
 struct feature {
 	const char *name;
-	const char *about;                     /* its routes, in a sentence; NULL: it has none */
-	const struct http_route *routes;       /* for operators; NULL: none */
+	const char *about;                       /* its routes, in a sentence; NULL: it has none */
+	const struct http_route *routes;         /* for operators; NULL: none */
 	const struct resource *const *resources; /* their routes come beside those; NULL-terminated; NULL: none */
-	const struct http_route *agent_routes; /* for agents, on their own listener */
-	const struct job_step *steps;          /* that servers run */
-	const struct job_timer *timers;        /* what is looked after again and again */
-	const struct metric *metrics;          /* what is measured */
-	void (*woken)(struct core *core);      /* something changed: look at who waits */
+	const struct http_route *agent_routes;   /* for agents, on their own listener */
+	const struct job_step *steps;            /* that servers run */
+	const struct job_timer *timers;          /* what is looked after again and again */
+	const struct metric *metrics;            /* what is measured */
+	void (*woken)(struct core *core);        /* something changed: look at who waits */
 	/* Threads of its own: once the database is there and before anything is served; and when nothing is served any more. */
 	int (*start)(struct core *core, TALLOC_CTX *mem, struct certctl_error *err);
 	void (*stop)(struct core *core);

@@ -246,7 +246,8 @@ int db_run(struct db *db, TALLOC_CTX *mem, const struct db_query *query, const s
 		return rc;
 	if (!query->name)
 		return finish(db, mem,
-			db->conn && PQsendQueryParams(db->conn, query->sql, (int)count, query->types, texts, NULL, NULL, 0),
+			db->conn &&
+				PQsendQueryParams(db->conn, query->sql, (int)count, query->types, texts, NULL, NULL, 0),
 			"statement", ret, err);
 	return finish(db, mem, PQsendQueryPrepared(db->conn, query->name, (int)count, texts, NULL, NULL, 0),
 		query->name, ret, err);

@@ -26,7 +26,7 @@ static const char *write_element(struct certctl_buffer *out, bool is_text, const
 	bool is_quoted = *at == '"';
 	size_t len = 0, room = strlen(at) + 1;
 
-	if (room > sizeof(small) && !(text = malloc(room))) {
+	if (room > sizeof(small) && !(text = talloc_size(out->mem, room))) {
 		out->failed = CERTCTL_E_NO_MEMORY;
 		return "";
 	}
@@ -42,7 +42,7 @@ static const char *write_element(struct certctl_buffer *out, bool is_text, const
 	else
 		certctl_buffer_append(out, text, len);
 	if (text != small)
-		free(text);
+		talloc_free(text);
 	return at + (is_quoted && *at == '"');
 }
 
