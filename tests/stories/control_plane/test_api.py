@@ -79,7 +79,7 @@ class Api(Story):
             self.assertEqual(status, expected)
             self.assertEqual(headers["Allow"], "GET, POST, HEAD, OPTIONS")
         self.assertEqual(self.ask("OPTIONS", "/nowhere", has_key=False)[0], 404)
-        self.assertEqual(self.ask("OPTIONS", "/api/v1/certificates/bulk-renew")[1]["Allow"], "POST, OPTIONS")
+        self.assertEqual(self.ask("OPTIONS", "/api/v1/api-keys/key-a/rotate")[1]["Allow"], "POST, OPTIONS")
         status, headers, raw = self.ask("HEAD", "/api/v1/certificates")
         self.assertEqual((status, raw), (200, b""))
         self.assertEqual(int(headers["Content-Length"]), len(self.ask("GET", "/api/v1/certificates")[2]))
