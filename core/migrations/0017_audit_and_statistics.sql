@@ -1,28 +1,35 @@
 -- --- Counts that do not read the rows ---
 
--- How many certificates have which status, by indexes alone: everything by its dates, then the few whose status is not
--- in the dates are taken out and put where they belong.
+-- Narrow, and with everything that is counted: no row is read.
+CREATE INDEX managed_certificates_counted ON managed_certificates (not_after, expiring_at, issuer_id)
+	WHERE archived_at IS NULL AND revoked_at IS NULL;
+
+-- How many certificates have which status: everything by its dates, then the few whose status is not in the dates are
+-- taken out and put where they belong.
 CREATE VIEW certificate_status_counts AS
-WITH live AS (
-	SELECT count(*) AS all_of_them, count(*) FILTER (WHERE expiring_at <= clock.now()) AS ending
-	FROM managed_certificates WHERE archived_at IS NULL
-), expired AS (
-	SELECT count(*) AS count FROM managed_certificates WHERE archived_at IS NULL AND coalesce(not_after, 'infinity') <= clock.now()
+WITH dated AS (
+	SELECT count(*) AS all_of_them, count(*) FILTER (WHERE expiring_at <= clock.now()) AS ending,
+		count(*) FILTER (WHERE not_after <= clock.now()) AS expired
+	FROM managed_certificates WHERE archived_at IS NULL AND revoked_at IS NULL
 ), special AS MATERIALIZED (
 	SELECT id FROM managed_certificates WHERE version_id IS NULL AND archived_at IS NULL
 	UNION SELECT id FROM managed_certificates WHERE failure IS NOT NULL AND archived_at IS NULL
-	UNION SELECT id FROM managed_certificates WHERE revoked_at IS NOT NULL AND archived_at IS NULL
 	UNION SELECT certificate_id FROM jobs WHERE type IN ('Issuance', 'Renewal')
+), moved AS (
+	SELECT CASE WHEN c.not_after <= clock.now() THEN 'Expired' WHEN c.expiring_at <= clock.now() THEN 'Expiring' ELSE 'Active' END AS source,
+		c.status AS target, count(*) AS count
+	FROM special CROSS JOIN LATERAL (SELECT status, not_after, expiring_at FROM certificates
+		WHERE id = special.id AND archived_at IS NULL AND revoked_at IS NULL OFFSET 0) AS c
+	GROUP BY 1, 2
 ), counted (status, count) AS (
 	SELECT unnest('{Pending,Active,Expiring,RenewalInProgress,Failed,Expired,Revoked,Archived}'::text[]), 0
-	UNION ALL SELECT 'Active', all_of_them - ending FROM live
-	UNION ALL SELECT 'Expiring', ending - expired.count FROM live, expired
-	UNION ALL SELECT 'Expired', count FROM expired
+	UNION ALL SELECT 'Active', all_of_them - ending FROM dated
+	UNION ALL SELECT 'Expiring', ending - expired FROM dated
+	UNION ALL SELECT 'Expired', expired FROM dated
 	UNION ALL SELECT 'Archived', count(*) FROM managed_certificates WHERE archived_at IS NOT NULL
-	UNION ALL
-	SELECT CASE WHEN c.not_after <= clock.now() THEN 'Expired' WHEN c.expiring_at <= clock.now() THEN 'Expiring' ELSE 'Active' END, -count(*)
-	FROM special JOIN managed_certificates c USING (id) WHERE c.archived_at IS NULL GROUP BY 1
-	UNION ALL SELECT c.status, count(*) FROM special JOIN certificates c USING (id) WHERE c.archived_at IS NULL GROUP BY 1
+	UNION ALL SELECT 'Revoked', count(*) FROM managed_certificates WHERE revoked_at IS NOT NULL AND archived_at IS NULL
+	UNION ALL SELECT source, -count FROM moved
+	UNION ALL SELECT target, count FROM moved
 )
 SELECT status, sum(count)::bigint AS count FROM counted GROUP BY status;
 

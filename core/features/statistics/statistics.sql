@@ -30,13 +30,15 @@ WITH statuses AS (
 	SELECT status, count(*) FROM certificates c WHERE $1 IS NOT NULL AND in_scope($1, team_id, issuer_id, profile_id) GROUP BY status
 ), issuers_of AS (
 	SELECT issuer_id, sum(count)::bigint AS count FROM (
-		SELECT issuer_id, count(*) AS count FROM managed_certificates WHERE $1 IS NULL GROUP BY issuer_id
+		SELECT issuer_id, count(*) AS count FROM managed_certificates
+		WHERE $1 IS NULL AND archived_at IS NULL AND revoked_at IS NULL GROUP BY issuer_id
 		UNION ALL
-		SELECT issuer_id, -count(*) FROM managed_certificates WHERE $1 IS NULL AND archived_at IS NOT NULL GROUP BY issuer_id
+		SELECT issuer_id, count(*) FROM managed_certificates
+		WHERE $1 IS NULL AND archived_at IS NULL AND revoked_at IS NOT NULL GROUP BY issuer_id
 		UNION ALL
 		SELECT issuer_id, count(*) FROM managed_certificates
 		WHERE $1 IS NOT NULL AND archived_at IS NULL AND in_scope($1, team_id, issuer_id, profile_id) GROUP BY issuer_id) AS each
-	GROUP BY issuer_id HAVING sum(count) > 0
+	GROUP BY issuer_id
 ), agent_counts AS (
 	SELECT agent_status(retired_at, last_heartbeat_at, problem) AS status, count(*) AS count FROM agents GROUP BY 1
 ), job_counts AS (
@@ -58,16 +60,20 @@ SELECT (SELECT coalesce(sum(count) FILTER (WHERE status <> 'Archived'), 0)::bigi
 
 -- Weeks from today on, the last one cut off.
 -- name: statistics_expirations  $1 days int, $2 scope jsonb
-WITH today AS (SELECT (clock.now() AT TIME ZONE 'UTC')::date AS day)
-SELECT $1 AS days, clock.now() AS as_of, (SELECT json_agg(json_build_object('from', begins, 'until', ends, 'count', count) ORDER BY begins)
-	FROM (
-		SELECT begins, ends, (SELECT count(*) FROM managed_certificates c
-			WHERE archived_at IS NULL AND revoked_at IS NULL
-				AND coalesce(not_after, 'infinity') >= greatest(begins::timestamp AT TIME ZONE 'UTC', clock.now())
-				AND coalesce(not_after, 'infinity') < ends::timestamp AT TIME ZONE 'UTC'
-				AND in_scope($2, team_id, issuer_id, profile_id)) AS count
-		FROM (SELECT day + n * 7 AS begins, least(day + n * 7 + 7, day + $1) AS ends FROM today, generate_series(0, ($1 - 1) / 7) AS n) AS weeks
-	) AS counted) AS data;
+WITH today AS (SELECT (clock.now() AT TIME ZONE 'UTC')::date AS day),
+begins AS (SELECT array_agg((day + n * 7)::timestamp AT TIME ZONE 'UTC' ORDER BY n) AS weeks, (max(day) + $1)::timestamp AT TIME ZONE 'UTC' AS until
+	FROM today, generate_series(0, ($1 - 1) / 7) AS n),
+counts AS (
+	SELECT width_bucket(not_after, weeks) - 1 AS week, count(*) AS count FROM managed_certificates, begins
+	WHERE $2 IS NULL AND archived_at IS NULL AND revoked_at IS NULL AND not_after > clock.now() AND not_after < until GROUP BY 1
+	UNION ALL
+	SELECT width_bucket(not_after, weeks) - 1, count(*) FROM managed_certificates, begins
+	WHERE $2 IS NOT NULL AND in_scope($2, team_id, issuer_id, profile_id) AND archived_at IS NULL AND revoked_at IS NULL
+		AND not_after > clock.now() AND not_after < until GROUP BY 1
+)
+SELECT $1 AS days, clock.now() AS as_of, (SELECT json_agg(json_build_object('from', day + n * 7, 'until', least(day + n * 7 + 7, day + $1),
+		'count', coalesce(count, 0)) ORDER BY n)
+	FROM today CROSS JOIN generate_series(0, ($1 - 1) / 7) AS n LEFT JOIN counts ON week = n) AS data;
 
 -- name: statistics_job_trends  $1 days int, $2 scope jsonb
 WITH ends AS (

@@ -53,6 +53,9 @@ def routes(document):
     return [Route(document, path, method, about) for path, methods in document["paths"].items() for method, about in methods.items()]
 
 
+# Plugins that are always there.
+TYPES = {"targets": "nginx", "notifiers": "webhook", "issuers": "local-ca"}
+
 # What a name says that its type does not.
 BY_NAME = {
     "sans": ["matrix.example.com"], "common_name": "matrix.example.com", "email": "matrix@example.com", "reason": "superseded",
