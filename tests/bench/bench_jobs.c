@@ -25,7 +25,7 @@
 #define COUNT         "1000000"
 #define DUE           100000
 #define AGENTS        16
-#define JOBS_AN_AGENT 4000
+#define JOBS_AN_AGENT 2500
 #define RENEWALS      2000
 #define REPEATS       3
 
@@ -132,14 +132,34 @@ static void close_database(void)
 	talloc_free(plane.cluster);
 }
 
+/* Statements that were run: a connection knows them by their address. */
+static struct statement {
+	struct statement *next;
+	struct db_query query;
+} * statements;
+
+static const struct db_query *statement(const char *text)
+{
+	static unsigned count;
+
+	for (struct statement *at = statements; at; at = at->next)
+		if (strcmp(at->query.sql, text) == 0)
+			return &at->query;
+	struct statement *made = talloc_zero(all, struct statement);
+
+	*made = (struct statement){ .next = statements,
+		.query = { .name = talloc_asprintf(made, "bench_%u", count++), .sql = talloc_strdup(made, text) } };
+	statements = made;
+	return &made->query;
+}
+
 static int64_t sql(const char *text)
 {
-	struct db_query query = { .name = "", .sql = text };
 	struct certctl_error err = { 0 };
 	struct db_result *rows = NULL;
 	TALLOC_CTX *mem = talloc_new(NULL);
 
-	check(db_once(plane.owner, mem, &query, DB_NO_VALUES, &rows, &err), text, &err);
+	check(db_once(plane.owner, mem, statement(text), DB_NO_VALUES, &rows, &err), text, &err);
 	int64_t value =
 		rows && db_rows(rows) > 0 && db_value_at(rows, 0, 0) ? strtoll(db_value_at(rows, 0, 0), NULL, 10) : 0;
 
@@ -270,7 +290,6 @@ static void enrol(struct agent *agent, unsigned number)
 
 	agent->certificate = talloc_asprintf(all, "%s%s", json_string_value(json_object_get(credential, "certificate")),
 		json_string_value(json_object_get(credential, "chain")));
-	agent->https = https_open_as(plane.agents_url, agent->certificate, agent->key_pem);
 	json_decref(wanted);
 	json_decref(token);
 	json_decref(body);
@@ -284,6 +303,9 @@ static void fetch(struct agent *agent)
 {
 	char path[128];
 
+	/* Not before: a connection that nobody uses is closed. */
+	if (!agent->https)
+		agent->https = https_open_as(plane.agents_url, agent->certificate, agent->key_pem);
 	json_decref(agent->jobs);
 	snprintf(path, sizeof(path), "/api/v1/agents/%s/work?wait=20", agent->id);
 	json_t *work = ask(agent->https, "GET", path, "", NULL, 200);
@@ -381,6 +403,8 @@ static void prepare_renewals(size_t round)
 {
 	const char *prefix = talloc_asprintf(all, "renewal-%zu-", round);
 
+	/* Nothing else is due any more. */
+	sql("UPDATE placements SET renew_at = NULL");
 	sql("DELETE FROM jobs");
 	order(prefix, RENEWALS);
 	/* One name and one request for all: what is measured is what the server does. */
