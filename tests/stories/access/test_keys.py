@@ -1,5 +1,6 @@
 """The life of an API key: made, limited, rotated, switched off, revoked; keys from the environment; too many requests."""
 import os
+import shutil
 import threading
 import unittest
 
@@ -180,6 +181,41 @@ class Keys(Story):
         self.api = self.api.with_key(two)
         self.assertEqual([self.status_of(key) for key in (one, two, three, four, "sk-" + "e" * 40)], [401, 200, 401, 200, 200])
         self.assertEqual({row["name"]: row["status"] for row in self.api.all(KEYS) if row["name"] in keys}["ci"], "active")
+        self.stop_all()
+
+    def start_second(self):
+        """Another server on the first one's database, with the files that they share."""
+        second = ControlPlane(os.path.join(self.folder, "second"))
+        os.makedirs(second.state)
+        os.chmod(os.path.dirname(second.folder), 0o711)
+        for shared in ("fleet-ca", "iss-local", "connectors.d"):
+            shutil.copytree(os.path.join(self.control.state, shared), os.path.join(second.state, shared))
+        for shared in ("sealing.key", "admin.key", "audit.key"):
+            if os.path.exists(os.path.join(self.control.state, shared)):
+                shutil.copy(os.path.join(self.control.state, shared), second.state)
+        with open(os.path.join(self.control.state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
+            socket = file.read().splitlines()[4]
+        second.environment = {"CERTCTL_DATABASE_URL": f"host={socket} user=certctl dbname=certctl",
+                              "CERTCTL_DATABASE_MIGRATION_URL": f"host={socket} user=certctl_owner dbname=certctl"}
+        self.keep(second.start())
+        return second
+
+    def test_what_one_server_revokes_ends_on_the_other(self):
+        self.start()
+        second = self.start_second()
+        made = self.make(name="both")
+        there = second.api.with_key(made["key"]).kept()
+        self.addCleanup(there.close)
+        self.assertEqual({there.exchange("GET", CHECK)[0] for _ in range(20)}, {200})
+        # Used all the time, so that it is remembered all the time.
+        self.api.ask("DELETE", f"{KEYS}/{made['id']}", expect=204)
+        self.assertEqual(self.status_of(made["key"]), 401)
+        eventually("the other server has heard of it", lambda: there.exchange("GET", CHECK)[0] == 401, 10, 0.01)
+        # What was asked of the one is not done again by the other.
+        wish = {"name": "once", "role": "viewer"}
+        first = self.api.exchange("POST", KEYS, wish, {"Idempotency-Key": "once"})
+        again = second.api.exchange("POST", KEYS, wish, {"Idempotency-Key": "once"})
+        self.assertEqual((first[0], again[0], again[1]["Idempotency-Replayed"], again[2]["id"]), (201, 201, "true", first[2]["id"]))
         self.stop_all()
 
     def many(self, key, count=60):
