@@ -6,7 +6,6 @@
 
 #include <certctl/json.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* What one request changes; `change` is what hooks see of it. */
@@ -99,217 +98,12 @@ static int check_match(struct changing *changing, struct certctl_error *err)
 	return CERTCTL_E_CONFLICT;
 }
 
-/* --- What is wanted -------------------------------------------------------------------------------------------------- */
-
-/* What GET shows and nobody sets may come back as it is. */
-static int take_out_read_only(struct resource_change *change, json_t *document, struct certctl_error *err)
-{
-	int rc = 0;
-
-	for (const struct certctl_field *field = change->resource->fields; field->name; field++) {
-		const json_t *value = json_object_get(document, field->name);
-		const json_t *there = json_object_get(change->before, field->name);
-		bool is_fixed = change->before && (field->flags & RESOURCE_FIXED || strcmp(field->name, "id") == 0);
-
-		if (field->flags & RESOURCE_WRITE_ONLY || !(is_fixed || field->flags & RESOURCE_READ_ONLY))
-			continue;
-		if (value && resource_is_extension(field) && change->before) {
-			json_object_del(document, field->name);
-			continue;
-		}
-		if (value && !(change->before && there && json_equal(value, there)))
-			rc = resource_problem(change, err, field->name,
-				is_fixed ? "cannot be changed" : "is read-only");
-		json_object_del(document, field->name);
-		if (is_fixed && there && !json_is_null(there) && strcmp(field->name, "id") != 0)
-			json_object_set(document, field->name, (json_t *)(uintptr_t)there);
-	}
-	return rc;
-}
-
-/* Without what hooks and sealing keep: masks stand for themselves. */
-static json_t *writable_part(const struct resource_change *change)
-{
-	json_t *document = json_deep_copy(change->before);
-
-	for (const struct certctl_field *field = change->resource->fields; document && field->name; field++)
-		if (field->flags & RESOURCE_READ_ONLY)
-			json_object_del(document, field->name);
-	return document;
-}
-
-/* The document that the struct is read from: the body, or what a patch makes of the row. */
-static int make_document(struct changing *changing, struct certctl_error *err)
-{
-	struct resource_change *change = &changing->change;
-	json_t *copy = json_deep_copy(changing->body);
-	int rc = copy ? take_out_read_only(change, copy, err) : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-
-	json_decref(change->document);
-	change->document = copy;
-	if (!copy || change->verb != RESOURCE_PATCH)
-		return rc;
-	change->document = writable_part(change);
-	if (!change->document || resource_merge(change->document, copy) < 0)
-		rc = certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	json_decref(copy);
-	json_object_del(change->document, "id");
-	return rc;
-}
-
-static int parse_document(struct changing *changing, struct certctl_error *err)
-{
-	struct resource_change *change = &changing->change;
-	struct http_reply *reply = change->reply;
-
-	if (!reply->problems)
-		reply->problems = json_array();
-	change->wanted = talloc_zero_size(change->mem, change->resource->size);
-	if (!change->wanted)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	int rc = resource_parse(change->mem, change->resource->fields, NULL, change->document, reply->problems,
-		change->wanted, err);
-
-	if (json_array_size(reply->problems) == 0) {
-		json_decref(reply->problems);
-		reply->problems = NULL;
-	}
-	return rc;
-}
-
-/* All that is wrong with the members, those that may not be set included. */
-static int read_wanted(struct changing *changing, struct certctl_error *err)
-{
-	struct certctl_error first = { 0 }, second = { 0 };
-	int rc = make_document(changing, &first);
-	int parsed = rc == 0 || rc == CERTCTL_E_INVALID ? parse_document(changing, &second) : 0;
-
-	if (rc < 0 || parsed < 0) {
-		if (err)
-			*err = rc < 0 ? first : second;
-		return rc < 0 ? rc : parsed;
-	}
-	return 0;
-}
-
 /* What no member can say alone; a problem that was told is one even when the hook says 0. */
 static int check_wanted(struct changing *changing, struct certctl_error *err)
 {
 	int rc = call(changing->change.resource->check, &changing->change, err);
 
 	return rc == 0 && changing->change.reply->problems ? CERTCTL_E_INVALID : rc;
-}
-
-/* --- Writing --------------------------------------------------------------------------------------------------------- */
-
-/* Columns that a change writes: those of the struct; of members that nobody sees, in a patch, only what it gives. */
-static bool is_written(const struct resource_change *change, const struct certctl_field *field)
-{
-	bool is_derived = (field->flags & RESOURCE_DERIVED) == RESOURCE_DERIVED;
-
-	if (field->flags & RESOURCE_ELSEWHERE || strcmp(field->name, "id") == 0 || field->type == CERTCTL_SECRET)
-		return false;
-	if (field->flags & RESOURCE_READ_ONLY)
-		return is_derived;
-	return !(field->flags & RESOURCE_WRITE_ONLY && change->verb == RESOURCE_PATCH) ||
-	       json_object_get(change->document, field->name);
-}
-
-/* Absent without a default is null; an absent list is empty. */
-static const char *value_of(const struct resource_change *change, const struct certctl_field *field)
-{
-	const json_t *given = json_object_get(change->document, field->name);
-	bool is_derived = (field->flags & RESOURCE_DERIVED) == RESOURCE_DERIVED;
-
-	if (!is_derived && (!given || json_is_null(given)) && !field->fallback && field->type != CERTCTL_LIST)
-		return NULL;
-	return resource_value_text(change->mem, field, change->wanted);
-}
-
-static void put_columns(struct statement *statement, const struct resource_change *change, const char *format,
-	const char *separator, size_t *numbers)
-{
-	const char *before = "";
-	size_t count = 0;
-
-	for (const struct certctl_field *field = change->resource->fields; field->name; field++) {
-		if (!is_written(change, field))
-			continue;
-		if (!numbers[count])
-			numbers[count] = statement_value(statement, value_of(change, field));
-		certctl_buffer_puts(&statement->text, before);
-		for (const char *at = format; *at; at++) {
-			if (*at == 'c')
-				certctl_buffer_puts(&statement->text, field->name);
-			else if (*at == 'n')
-				certctl_buffer_printf(&statement->text, "$%zu", numbers[count]);
-			else
-				certctl_buffer_append(&statement->text, at, 1);
-		}
-		before = separator;
-		count++;
-	}
-}
-
-static int insert_row(struct changing *changing, struct certctl_error *err)
-{
-	struct resource_change *change = &changing->change;
-	struct statement statement;
-	size_t numbers[RESOURCE_VALUES_MAX] = { 0 };
-
-	statement_init(&statement, change->mem);
-	certctl_buffer_printf(&statement.text, "INSERT INTO %s (id, ", change->resource->table);
-	size_t id = statement_value(&statement, change->id);
-
-	put_columns(&statement, change, "c", ", ", numbers);
-	certctl_buffer_printf(&statement.text, ") VALUES ($%zu, ", id);
-	put_columns(&statement, change, "n", ", ", numbers);
-	certctl_buffer_puts(&statement.text, ")");
-	return statement_run(&statement, change->services, change->db, change->mem, NULL, err);
-}
-
-static int update_row(struct changing *changing, struct certctl_error *err)
-{
-	struct resource_change *change = &changing->change;
-	struct statement statement;
-	struct db_result *rows = NULL;
-	size_t numbers[RESOURCE_VALUES_MAX] = { 0 };
-
-	statement_init(&statement, change->mem);
-	certctl_buffer_printf(&statement.text, "UPDATE %s SET ", change->resource->table);
-	size_t id = statement_value(&statement, change->id);
-
-	put_columns(&statement, change, "c = n", ", ", numbers);
-	certctl_buffer_printf(&statement.text, "%s WHERE id = $%zu AND (",
-		change->resource->is_stamped ? ", updated_at = clock.now()" : "", id);
-	put_columns(&statement, change, "c IS DISTINCT FROM n", " OR ", numbers);
-	certctl_buffer_puts(&statement.text, ") RETURNING id");
-	int rc = statement_run(&statement, change->services, change->db, change->mem, &rows, err);
-
-	if (rc == 0 && db_rows(rows) > 0)
-		change->is_changed = true;
-	return rc;
-}
-
-static int make_id(struct changing *changing, struct certctl_error *err)
-{
-	struct resource_change *change = &changing->change;
-	const json_t *given = json_object_get(change->document, "id");
-	struct statement statement;
-	struct db_result *rows = NULL;
-
-	if (json_is_string(given)) {
-		change->id = talloc_strdup(change->mem, json_string_value(given));
-		return change->id ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	}
-	statement_init(&statement, change->mem);
-	certctl_buffer_printf(&statement.text, "SELECT make_id($%zu) AS id",
-		statement_value(&statement, change->resource->id_prefix));
-	int rc = statement_run(&statement, change->services, change->db, change->mem, &rows, err);
-
-	if (rc == 0)
-		change->id = db_get_text(rows, 0, "id");
-	return rc;
 }
 
 /* --- Around the write ------------------------------------------------------------------------------------------------ */
@@ -357,13 +151,13 @@ static int create(struct db *db, void *arg, struct certctl_error *err)
 
 	begin(changing, db);
 	change->is_changed = true;
-	rc = read_wanted(changing, err);
+	rc = resource_wanted_read(change, changing->body, err);
 	if (rc == 0)
-		rc = make_id(changing, err);
+		rc = resource_row_make_id(change, err);
 	if (rc == 0)
 		rc = check_wanted(changing, err);
 	if (rc == 0)
-		rc = insert_row(changing, err);
+		rc = resource_row_insert(change, err);
 	if (rc == 0)
 		rc = call(change->resource->written, change, err);
 	if (rc == 0)
@@ -382,11 +176,11 @@ static int update(struct db *db, void *arg, struct certctl_error *err)
 	if (rc == 0)
 		rc = check_match(changing, err);
 	if (rc == 0)
-		rc = read_wanted(changing, err);
+		rc = resource_wanted_read(change, changing->body, err);
 	if (rc == 0)
 		rc = check_wanted(changing, err);
 	if (rc == 0)
-		rc = update_row(changing, err);
+		rc = resource_row_update(change, err);
 	if (rc == 0)
 		rc = call(change->resource->written, change, err);
 	if (rc < 0 || !change->is_changed)

@@ -109,6 +109,13 @@ int resource_merge(json_t *target, const json_t *patch) CERTCTL_CHECKED;
 /* {"fields": [...], "before": {...}, "after": {...}} of what differs; either may be NULL.  On `mem`. */
 const char *resource_difference(TALLOC_CTX *mem, const struct resource_bound *bound, const json_t *before,
 	const json_t *after);
+/* Fill change->wanted and change->document from the body.  Every bad member into the reply; those that may not be set included. */
+int resource_wanted_read(struct resource_change *change, const json_t *body, struct certctl_error *err) CERTCTL_CHECKED;
+/* The id that is given, or a new one. */
+int resource_row_make_id(struct resource_change *change, struct certctl_error *err) CERTCTL_CHECKED;
+int resource_row_insert(struct resource_change *change, struct certctl_error *err) CERTCTL_CHECKED;
+/* change->is_changed: it was another row before. */
+int resource_row_update(struct resource_change *change, struct certctl_error *err) CERTCTL_CHECKED;
 /* CONFLICT names what still refers to it. */
 int resource_check_uses(struct resource_change *change, const struct resource_bound *bound,
 	struct certctl_error *err) CERTCTL_CHECKED;
