@@ -168,7 +168,8 @@ static void rules_shape_the_job(void)
 		{ "INSERT INTO agent_groups (id, name, match_cidr) VALUES ('ag-p', 'p', '10.1.0.0/16')",
 			"AwaitingCSR 6 f" },
 		{ "INSERT INTO agent_groups (id, name, match_cidr) VALUES ('ag-p', 'p', '10.2.0.0/16')", "" },
-		{ "INSERT INTO agent_groups (id, name, match_version) VALUES ('ag-p', 'p', '1.4.0')", "AwaitingCSR 6 f" },
+		{ "INSERT INTO agent_groups (id, name, match_version) VALUES ('ag-p', 'p', '1.4.0')",
+			"AwaitingCSR 6 f" },
 		{ "INSERT INTO agent_groups (id, name, match_version) VALUES ('ag-p', 'p', '2.0.0')", "" },
 	};
 
