@@ -66,12 +66,22 @@ int router_new(TALLOC_CTX *mem, const struct http_route *const *tables, struct h
 	return 0;
 }
 
+static bool has_method(const char *allow, const char *method)
+{
+	size_t len = strlen(method);
+
+	for (; allow; allow = strchr(allow, ',')) {
+		allow += strspn(allow, ", ");
+		if (strncmp(allow, method, len) == 0 && (allow[len] == ',' || !allow[len]))
+			return true;
+	}
+	return false;
+}
+
 /* What RFC 9110 has for every resource: HEAD where GET is, OPTIONS. */
 static char *add_general_methods(char *allow)
 {
-	bool has_get = strcmp(allow, "GET") == 0 || strncmp(allow, "GET, ", 5) == 0 || strstr(allow, ", GET");
-
-	return talloc_asprintf_append(allow, "%s, OPTIONS", has_get ? ", HEAD" : "");
+	return talloc_asprintf_append(allow, "%s, OPTIONS", has_method(allow, "GET") ? ", HEAD" : "");
 }
 
 /* Does the path fit the pattern?  Its variable parts go into request->path_values. */
@@ -112,6 +122,9 @@ int router_find(const struct http_router *router, struct http_request *request, 
 			request->route = route;
 			return 0;
 		}
+		/* Two patterns may fit: /things/export and /things/{id}. */
+		if (has_method(allow, route->method))
+			continue;
 		allow = allow ? talloc_asprintf_append(allow, ", %s", route->method)
 			      : talloc_strdup(request, route->method);
 	}
