@@ -239,15 +239,29 @@ static void greet(struct swarm *swarm, struct agent *agent)
 
 static void note_answer(struct swarm *swarm, struct agent *agent, const char *answer)
 {
-	if (strncmp(answer, "HTTP/1.1 204", 12) != 0)
+	bool is_busy = strncmp(answer, "HTTP/1.1 503", 12) == 0; /* come again: a real agent waits a moment */
+
+	if (strncmp(answer, "HTTP/1.1 ", 9) != 0)
+		return; /* the body of such an answer */
+	if (!is_busy && strncmp(answer, "HTTP/1.1 204", 12) != 0)
 		bench_die("poll", answer);
-	swarm->answered++;
-	if (swarm->latencies && agent->wait == 0 && swarm->latency_count < swarm->latency_max)
+	swarm->answered += !is_busy;
+	if (!is_busy && swarm->latencies && agent->wait == 0 && swarm->latency_count < swarm->latency_max)
 		swarm->latencies[swarm->latency_count++] = bench_now_s() - agent->asked_s;
 	if (agent->wait >= 0)
 		ask(swarm, agent);
 	else
 		agent->state = SILENT;
+}
+
+static void hang_up(struct swarm *swarm, struct agent *agent)
+{
+	if (agent->state == AWAY)
+		return;
+	close(agent->fd);
+	gnutls_deinit(agent->session);
+	agent->state = AWAY;
+	swarm->connected--;
 }
 
 /* An answer without a body comes in one record. */
@@ -259,6 +273,11 @@ static void listen_to(struct swarm *swarm, struct agent *agent)
 	while ((len = gnutls_record_recv(agent->session, answer, sizeof(answer) - 1)) > 0) {
 		answer[len] = '\0';
 		note_answer(swarm, agent, answer);
+	}
+	/* The server lets go of who says nothing. */
+	if (len == 0 && agent->state == SILENT) {
+		hang_up(swarm, agent);
+		return;
 	}
 	if (len == 0 || (len != GNUTLS_E_AGAIN && len != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal((int)len)))
 		bench_die("connection", len == 0 ? "the server closed it" : gnutls_strerror((int)len));
@@ -286,7 +305,7 @@ double swarm_connect(struct swarm *swarm, unsigned at_once, int wait)
 
 	while (swarm->connected < swarm->count) {
 		for (; next < swarm->count && swarm->greeting < at_once; next++) {
-			swarm->agents[next].wait = wait;
+			swarm->agents[next].wait = next < SWARM_FREE ? -1 : wait;
 			begin(swarm, &swarm->agents[next]);
 		}
 		go_on(swarm, 1000);
@@ -306,16 +325,8 @@ size_t swarm_hold(struct swarm *swarm, double seconds)
 
 void swarm_disconnect(struct swarm *swarm)
 {
-	for (size_t i = 0; i < swarm->count; i++) {
-		struct agent *agent = &swarm->agents[i];
-
-		if (agent->state == AWAY)
-			continue;
-		close(agent->fd);
-		gnutls_deinit(agent->session);
-		agent->state = AWAY;
-	}
-	swarm->connected = 0;
+	for (size_t i = 0; i < swarm->count; i++)
+		hang_up(swarm, &swarm->agents[i]);
 }
 
 /* --- Peaks ------------------------------------------------------------------------------------------------------------------ */
@@ -327,20 +338,16 @@ static int compare_doubles(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* Those that poll without waiting begin when their long poll is over, so they are connected anew. */
+/* Those that hold no poll: one that was left behind on a dead connection would be woken with theirs. */
 struct swarm_peak swarm_peak(struct swarm *swarm, unsigned at_once, double seconds)
 {
 	struct swarm_peak peak = { 0 };
 	size_t max = 4000000;
 
 	for (size_t i = 0; i < at_once; i++) {
-		struct agent *agent = &swarm->agents[i];
-
-		close(agent->fd);
-		gnutls_deinit(agent->session);
-		agent->wait = 0;
-		swarm->connected--;
-		begin(swarm, agent);
+		hang_up(swarm, &swarm->agents[i]);
+		swarm->agents[i].wait = 0;
+		begin(swarm, &swarm->agents[i]);
 	}
 	while (swarm->greeting > 0)
 		go_on(swarm, 1000);

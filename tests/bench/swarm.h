@@ -17,6 +17,9 @@ struct swarm;
 struct swarm *swarm_new(const char *operators, const char *agents, const char *key, size_t count, double seconds);
 size_t swarm_count(const struct swarm *swarm);
 
+/* The first ones hold no polls: they are for swarm_peak(). */
+#define SWARM_FREE 64
+
 /* Connect all, `at_once` handshakes under way; each then polls with `wait` again and again, or once when it is negative.  Seconds it took. */
 double swarm_connect(struct swarm *swarm, unsigned at_once, int wait);
 /* Go on polling for `seconds`; how many polls were answered. */
@@ -26,7 +29,7 @@ void swarm_disconnect(struct swarm *swarm);
 struct swarm_peak {
 	double per_s, p50_ms, p99_ms;
 };
-/* `at_once` of them ask again and again without waiting, for `seconds`; the others stay as they are. */
+/* `at_once` of them, at most SWARM_FREE, ask again and again without waiting, for `seconds`; the others stay as they are. */
 struct swarm_peak swarm_peak(struct swarm *swarm, unsigned at_once, double seconds);
 
 #endif
