@@ -25,7 +25,7 @@
 #define FLEET_S     60     /* everybody polls once in, or comes back within */
 #define CORES       2
 #define BASE_S      5
-#define ENROL_S     70
+#define ENROL_S     60
 #define HELD_S      60
 #define PEAK_S      8
 #define PEAK_ROUNDS 3
@@ -156,6 +156,7 @@ static double base;
 
 static void measure_base(void)
 {
+	sleep(BASE_S); /* what follows a start is not the base */
 	double begin_s = cpu_s();
 
 	sleep(BASE_S);
