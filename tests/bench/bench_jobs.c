@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ static int spawn(const char *const *argv)
 	if (pid == 0) {
 		int log = open("/dev/null", O_WRONLY);
 
+		/* A bench that dies leaves no server behind. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(log, 1);
 		if (!getenv("CERTCTL_BENCH_VERBOSE"))
 			dup2(log, 2);
