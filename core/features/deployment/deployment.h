@@ -23,6 +23,19 @@ struct deployment_report {
 int deployment_report(struct core *core, TALLOC_CTX *mem, const struct deployment_report *report,
 	const char **ret_state, struct certctl_error *err) CERTCTL_CHECKED;
 
+/** What a server was seen to serve, without a deployment. */
+struct drift_observation {
+	const char *binding_id;
+	const char *served_fingerprint; /* SHA-256 of the leaf, lower case; NULL: nothing answered */
+};
+/**
+ * Written down for the agent's own bindings, all or none.  A target that serves another certificate than the one that was
+ * deployed last gets it again, at most once an hour: whoever changes it by hand again and again is not argued with.
+ * @return 0; INVALID: a fingerprint that is none; NOT_FOUND: a binding that is not this agent's
+ */
+int drift_take(struct core *core, TALLOC_CTX *mem, const char *agent_id, const struct drift_observation *observations,
+	size_t count, struct certctl_error *err) CERTCTL_CHECKED;
+
 extern const struct feature deployment_feature;
 
 #endif

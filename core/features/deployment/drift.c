@@ -1,7 +1,7 @@
 /* Targets that serve something else than what was deployed.  Knows nothing of how that was found out. */
-#include "drift.h"
 #include "core/features/audit/audit.h"
 #include "core/features/deployment/deployment.sql.h"
+#include "deployment.h"
 
 #include <certctl/json.h>
 #include <certctl/log.h>

@@ -1,6 +1,6 @@
 /* What agents tell unasked: which certificates their servers serve, and which keys are no more. */
 #include "core/features/audit/audit.h"
-#include "core/features/deployment/drift.h"
+#include "core/features/deployment/deployment.h"
 #include "core/features/fleet/fleet.sql.h"
 #include "work.h"
 
