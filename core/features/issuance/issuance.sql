@@ -34,7 +34,7 @@ SELECT count(*) AS done FROM made;
 -- name: renewal_replan
 WITH policy AS (SELECT * FROM policies WHERE replan_after IS NOT NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED),
 batch AS (SELECT p.id FROM policy JOIN managed_certificates c ON c.policy_id = policy.id JOIN placements p ON p.certificate_id = c.id
-	WHERE p.id > policy.replan_after ORDER BY p.id LIMIT 5000),
+	WHERE p.ended_at IS NULL AND c.archived_at IS NULL AND p.id > policy.replan_after ORDER BY p.id LIMIT 5000),
 planned AS (UPDATE placements p SET renew_at = replan(p, v, pol),
 		alert_at = clock.now()
 	FROM batch JOIN placements old ON old.id = batch.id JOIN certificate_versions v ON v.id = old.version_id
