@@ -301,8 +301,8 @@ log: {{ level: {values["level"]} }}
         self.start(CERTCTL_API_KEY=KEY + "-second")
         self.api.ask("GET", "/api/v1/auth/check", expect=401)
         Client(self.url, os.path.join(self.folder, "tls.pem"), KEY + "-second").get("/api/v1/auth/check")
-        events = run([*self.psql, "-c", "SELECT actor, resource_type FROM audit_events WHERE action = 'api_key_created'", "certctl"])
-        self.assertEqual(events.split(), ["environment|api_key"] * 2)
+        events = run([*self.psql, "-c", "SELECT action, actor, resource_type FROM audit_events WHERE action LIKE 'api_key%' ORDER BY id", "certctl"])
+        self.assertEqual(events.split(), ["api_key_created|environment|api_key", "api_key_updated|environment|api_key"])
         self.stop_all()
 
 

@@ -114,8 +114,10 @@ class Host:
         if self._is_root:
             kept = ",".join("+" + name for name in WORKER_CAPABILITIES)
             argv = ["setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{kept}"] + argv
-        self.worker = Process("certctl-agent-worker", argv, os.path.join(self.folder, "worker.log"))
-        self._await(self.worker, "worker.ready")
+        log = os.path.join(self.folder, "worker.log")
+        begin = os.path.getsize(log) if os.path.exists(log) else 0
+        self.worker = Process("certctl-agent-worker", argv, log)
+        self._await(self.worker, "worker.ready", begin)
         return self.worker
 
     def _agent_program(self):
@@ -138,13 +140,12 @@ class Host:
         self.agent = Process("certctl-agent", argv, os.path.join(self.folder, "agent.log"))
         return self.agent
 
-    def _await(self, process, event):
-        """The log is appended to over restarts: the event must be in what this process wrote."""
-        begin = os.path.getsize(process.log)
-
+    def _await(self, process, event, begin):
+        """The log is appended to over restarts: the event must be in what this process wrote.  The socket's name alone says nothing,
+        a killed worker leaves its own behind."""
         def check():
             if not process.is_running():
                 raise RuntimeError(f"{process.name} ended at its start:\n{process.output()}")
-            with open(process.log, encoding="utf-8", errors="replace") as file:
-                return event in file.read()[begin:] or os.path.exists(self.socket)
+            with open(process.log, "rb") as file:
+                return event.encode() in file.read()[begin:]
         eventually(f"{process.name} is ready", check, 30)
