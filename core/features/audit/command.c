@@ -367,10 +367,11 @@ static enum status run_on_database(TALLOC_CTX *mem, const struct arguments *argu
 int audit_command(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
-	TALLOC_CTX *mem = talloc_new(NULL);
 	enum status status;
 
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+	TALLOC_CTX *mem = talloc_new(NULL);
+
 	certctl_log_setup(&(struct certctl_log_options){
 		.level = CERTCTL_LOG_WARNING, .fd = 2, .program = "certctld" });
 	status = arguments.offline ? verify_offline(mem, &arguments) : run_on_database(mem, &arguments);

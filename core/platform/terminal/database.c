@@ -134,10 +134,11 @@ int terminal_psql(int argc, char **argv)
 	struct terminal_database database = { .lock_fd = -1 };
 	const struct settings *settings = NULL;
 	struct certctl_error err = { 0 };
-	TALLOC_CTX *mem = talloc_new(NULL);
 	int status = 1;
 
 	argp_parse(&psql_parser, argc, argv, ARGP_IN_ORDER, NULL, &line);
+	TALLOC_CTX *mem = talloc_new(NULL);
+
 	certctl_log_setup(&(struct certctl_log_options){
 		.level = CERTCTL_LOG_WARNING, .fd = 2, .program = "certctld" });
 	int rc = terminal_settings(mem, &line.server, &settings, &err);
@@ -285,9 +286,10 @@ int terminal_db(int argc, char **argv)
 	struct line line = { 0 };
 	const struct settings *settings = NULL;
 	struct certctl_error err = { 0 };
-	TALLOC_CTX *mem = talloc_new(NULL);
 
 	argp_parse(&db_parser, argc, argv, 0, NULL, &line);
+	TALLOC_CTX *mem = talloc_new(NULL);
+
 	certctl_log_setup(&(struct certctl_log_options){
 		.level = CERTCTL_LOG_WARNING, .fd = 2, .program = "certctld" });
 	int rc = terminal_settings(mem, &line.server, &settings, &err);
