@@ -164,11 +164,13 @@ UPDATE issuance_intents SET closed_at = clock.now(), outcome = $2 WHERE job_id =
 -- name: checkpoint_save  $1 id text, $2 token bigint, $3 state text, $4 version text
 UPDATE jobs SET saved_state = $3, saved_state_version = $4, updated_at = clock.now() WHERE id = $1 AND token = $2 RETURNING id;
 
--- name: version_insert  $1 job_id text, $2 certificate_id text, $3 placement_id text, $4 issuer_id text, $5 serial_number text, $6 subject text, $7 issuer_dn text, $8 key_type text, $9 not_before_s bigint, $10 not_after_s bigint, $11 fingerprint_sha256 text, $12 public_key_sha256 text, $13 csr_sha256 text, $14 leaf text, $15 chain text
+-- No row: the job is somebody else's by now, and so may its version be.
+-- name: version_insert  $1 job_id text, $2 certificate_id text, $3 placement_id text, $4 issuer_id text, $5 serial_number text, $6 subject text, $7 issuer_dn text, $8 key_type text, $9 not_before_s bigint, $10 not_after_s bigint, $11 fingerprint_sha256 text, $12 public_key_sha256 text, $13 csr_sha256 text, $14 leaf text, $15 chain text, $16 token bigint
 INSERT INTO certificate_versions (job_id, certificate_id, placement_id, sequence, issuer_id, serial_number, subject, issuer_dn,
 	key_type, not_before, not_after, fingerprint_sha256, public_key_sha256, csr_sha256, leaf, chain)
 SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, $6, $7, $8, to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15
-FROM certificate_versions WHERE placement_id = $3 RETURNING id, sequence;
+FROM certificate_versions WHERE placement_id = $3 HAVING EXISTS (SELECT FROM jobs WHERE id = $1 AND token = $16)
+RETURNING id, sequence;
 
 -- The serial of the version before; null when this is the first one.  What was said about that one is settled.
 -- name: placement_take_version  $1 placement_id text, $2 version_id text

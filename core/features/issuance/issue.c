@@ -19,7 +19,7 @@ int order_checkpoint(void *arg, const char *state, struct certctl_error *err)
 		&rows, err);
 
 	if (rc == 0 && db_rows(rows) == 0)
-		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: another worker has this job");
+		rc = job_fenced(err);
 	return rc;
 }
 

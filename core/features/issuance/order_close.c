@@ -36,11 +36,14 @@ static int insert_version(struct db *db, const struct closing *closing, const ch
 			db_text(certctl_key_type_name(leaf->key_type)), db_integer(leaf->not_before_unix_s),
 			db_integer(leaf->not_after_unix_s), db_text(leaf->fingerprint_sha256),
 			db_text(leaf->public_key_sha256), db_text(order->csr->sha256),
-			db_text(closing->issued->leaf_pem), db_text(closing->issued->chain_pem)),
+			db_text(closing->issued->leaf_pem), db_text(closing->issued->chain_pem),
+			db_integer(job->token)),
 		&rows, err);
 
 	if (rc < 0)
 		return rc;
+	if (db_rows(rows) == 0)
+		return job_fenced(err);
 	*ret_id = db_get_text(rows, 0, "id");
 	return 0;
 }

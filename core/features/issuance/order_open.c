@@ -123,7 +123,7 @@ static int open_intent(struct db *db, void *arg, struct certctl_error *err)
 
 	order->is_over = false;
 	if (rc == 0 && db_rows(rows) == 0)
-		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: another worker has this job");
+		rc = job_fenced(err);
 	if (rc == 0)
 		rc = read_order(order, rows, err);
 	if (rc == 0)

@@ -101,7 +101,9 @@ struct job_end {
 int job_end(struct db *db, const char *id, int64_t token, const struct job_end *how,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Is this the error that job_release() and job_end() return for a lease that was lost? */
+/** The error of a write that says a token which is no longer the job's; returns its code. */
+int job_fenced(struct certctl_error *err);
+/** Is it this error? */
 bool job_is_fenced(const struct certctl_error *err);
 
 /** {"code","what","hint","retryable"}; NULL when out of memory. */

@@ -9,7 +9,12 @@
 
 static int is_written(const struct db_result *rows, struct certctl_error *err)
 {
-	return db_rows(rows) == 1 ? 0 : certctl_fail(err, CERTCTL_E_CONFLICT, FENCED);
+	return db_rows(rows) == 1 ? 0 : job_fenced(err);
+}
+
+int job_fenced(struct certctl_error *err)
+{
+	return certctl_fail(err, CERTCTL_E_CONFLICT, FENCED);
 }
 
 bool job_is_fenced(const struct certctl_error *err)
