@@ -357,8 +357,8 @@ static void timers_run_at_once_and_until_nothing_is_left(void)
 
 static void a_timer_is_run_by_one_server_at_a_time(void)
 {
-	static const struct db_query begin = { .name = "begin", .sql = "BEGIN" },
-				     commit = { .name = "commit", .sql = "COMMIT" };
+	static const struct db_query begin = { .name = "begin_timer", .sql = "BEGIN" },
+				     commit = { .name = "commit_timer", .sql = "COMMIT" };
 	struct certctl_error err = { 0 };
 	struct db *left = NULL;
 	struct db_result *rows = NULL;
