@@ -1,6 +1,9 @@
 """Programs that a story starts: each with its log file, each stopped by its own pid."""
+import contextlib
 import os
+import random
 import signal
+import socket
 import subprocess
 import time
 
@@ -82,8 +85,13 @@ def eventually(what, check, timeout_s=60, every_s=0.1):
 
 
 def free_port():
-    """A port that was free a moment ago, for servers that cannot choose one and say which."""
-    import socket
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that was free a moment ago, for servers that cannot choose one and say which.
+
+    Below those that the system gives to clients: one of those may be a neighbour's connection before the server has it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first_of_clients = int(file.read().split()[0])
+    while True:
+        port = random.randrange(10000, first_of_clients)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
