@@ -1,6 +1,6 @@
 """Jobs in flight while certctld, its plugin host and PostgreSQL are killed at random: none is lost, no CA is asked twice for one job.
 
-Short in the normal run.  Long, with CERTCTL_FAULTS=long (`./dev faults`): 2,000 certificates a round, several rounds."""
+Short in the normal run.  Long, by `./dev faults`: 2,000 certificates a round, several rounds."""
 import os
 import random
 import signal
@@ -11,10 +11,9 @@ import unittest
 from lib.fleet import ControlPlane
 from lib.invariants import ask, assert_invariants
 from lib.processes import eventually
-from lib.story import Story, children, command_line, is_dead
+from lib.story import IS_LONG, Story, children, command_line, is_dead
 from lib.swarm import SwarmAgent, order_many
 
-IS_LONG = os.environ.get("CERTCTL_FAULTS") == "long"
 COUNT, ROUNDS, AGENTS = (2000, 3, 8) if IS_LONG else (300, 1, 4)
 LEASE_S = 5
 

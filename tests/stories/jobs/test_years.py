@@ -1,7 +1,7 @@
 """Years in minutes: certctl's own statements on a clock of its own, with a CA that fails now and then and is away for weeks.
 
 No certificate expires that could have been saved, and every one that could not was alarmed.
-Short in the normal run.  Long, with CERTCTL_FAULTS=long (`./dev faults`): 5,000 certificates, 2 years, a look every 2 hours."""
+Short in the normal run.  Long, by `./dev faults`: 5,000 certificates, 2 years, a look every 2 hours."""
 import os
 import re
 import signal
@@ -11,9 +11,8 @@ import unittest
 from lib.fleet import ControlPlane
 from lib.invariants import SOURCE, ask, queries
 from lib.processes import run
-from lib.story import Story
+from lib.story import IS_LONG, Story
 
-IS_LONG = os.environ.get("CERTCTL_FAULTS") == "long"
 COUNT, DAYS, STEP_H = (5000, 730, 2) if IS_LONG else (100, 365, 8)
 FAILURE_RATE = 0.05
 FILES = ("core/platform/jobs/jobs.sql", "core/features/issuance/issuance.sql", "core/features/alarms/alarms.sql")

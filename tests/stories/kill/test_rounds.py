@@ -11,10 +11,10 @@ from lib.agent import Agent
 from lib.fleet import ControlPlane, program
 from lib.invariants import ask, assert_invariants
 from lib.processes import eventually
-from lib.story import Story
+from lib.story import IS_LONG, Story
 from writers import Writers
 
-SCALE = int(os.environ.get("CERTCTL_STORY_SCALE", "1"))
+ROUNDS = 8 if IS_LONG else 2
 WRITERS = 6
 TABLES = {"team": "teams", "owner": "owners", "enrollment_token": "enrollment_tokens", "certificate": "managed_certificates"}
 
@@ -107,7 +107,7 @@ class KillRounds(Story):
         counts = {}
         self.writers.start()
         try:
-            for number in range(len(kinds) * 2 * SCALE):
+            for number in range(len(kinds) * ROUNDS):
                 before = self.writers.acknowledged()
                 eventually("writes are acknowledged", lambda before=before: self.writers.acknowledged() > before + 60, 60)
                 time.sleep(random.random() / 5)

@@ -4,12 +4,12 @@ REFUSED: must be answered 4xx.  DATA: text that is text; it may be refused, or b
 import gzip
 import itertools
 import json
-import os
+
+from lib.story import IS_LONG
 
 REFUSED, DATA = "refused", "data"
 
 # One value of a class at each place, another one at the next; all of them everywhere when there is time.
-IS_LONG = int(os.environ.get("CERTCTL_STORY_SCALE", "1")) > 1
 _turns = itertools.count()
 
 

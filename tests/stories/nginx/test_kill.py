@@ -6,7 +6,7 @@ whatever is left, a start or reload of nginx reads the old pair or the new pair,
 on disk and served.
 
 Between two calls that change something the disk is the same and the memory is lost, so killing at the calls in between gives nothing
-new; CERTCTL_EVERY_SYSTEM_CALL=1 does it nevertheless (half an hour).
+new; `./dev faults` does it nevertheless (half an hour).
 """
 import collections
 import concurrent.futures
@@ -14,11 +14,11 @@ import os
 import shutil
 import unittest
 
+from lib.story import IS_LONG
 from stage import Stage, eventually, read, steps, write
 
 CHANGING = {"openat", "openat2", "mkdirat", "fchmod", "fchmodat", "fchown", "write", "fsync", "renameat", "renameat2", "unlinkat",
             "linkat", "symlinkat", "flock", "clone", "clone3", "vfork", "kill", "waitid", "exit_group"}
-EVERY = bool(os.environ.get("CERTCTL_EVERY_SYSTEM_CALL"))
 WORKERS = 4
 
 
@@ -61,7 +61,7 @@ class Rounds:
         seen, found = collections.Counter(), []
         for name in [line.split("(")[0] for line in read(path).splitlines() if line[0].isalpha()]:
             seen[name] += 1
-            if seen["flock"] and (EVERY or name in CHANGING):
+            if seen["flock"] and (IS_LONG or name in CHANGING):
                 found.append((name, seen[name]))
         return found
 
