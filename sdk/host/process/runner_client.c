@@ -53,20 +53,33 @@ static int await_result(struct call *call, json_t **ret, struct certctl_error *e
 	return rc;
 }
 
-static int read_result(TALLOC_CTX *mem, const json_t *frame, struct certctl_command_result *ret,
-	struct certctl_error *err)
+static int not_in_time(struct certctl_error *err)
+{
+	return certctl_fail(err, CERTCTL_E_TIMEOUT, "the command did not end in time");
+}
+
+/* A call whose time is up calls its command off like one that was cancelled: which of the two it was, only the call knows. */
+static int read_error(const struct call *call, const json_t *frame, struct certctl_error *err)
+{
+	int rc = certctl_wire_error_from_json(json_object_get(frame, "error"), err);
+
+	return rc == CERTCTL_E_CANCELLED && !atomic_load(&call->is_cancelled) ? not_in_time(err) : rc;
+}
+
+static int read_result(const struct call *call, TALLOC_CTX *mem, const json_t *frame,
+	struct certctl_command_result *ret, struct certctl_error *err)
 {
 	struct certctl_command_result result = { 0 };
 
 	if (json_object_get(frame, "error"))
-		return certctl_wire_error_from_json(json_object_get(frame, "error"), err);
+		return read_error(call, frame, err);
 	int rc = certctl_wire_from_json(mem, &runner_wire_result, json_object_get(frame, "value"), &result, err);
 
 	if (rc < 0)
 		return rc;
 	result.output_len = result.output ? strlen(result.output) : 0;
 	*ret = result;
-	return result.timed_out ? certctl_fail(err, CERTCTL_E_TIMEOUT, "the command did not end in time") : 0;
+	return result.timed_out ? not_in_time(err) : 0;
 }
 
 int runner_run(struct call *call, const struct certctl_command *command, TALLOC_CTX *mem,
@@ -88,5 +101,5 @@ int runner_run(struct call *call, const struct certctl_command *command, TALLOC_
 	if (rc == 0)
 		rc = await_result(call, &frame, err);
 	pthread_mutex_unlock(&server->runner_lock);
-	return rc < 0 ? rc : read_result(mem, frame, ret, err);
+	return rc < 0 ? rc : read_result(call, mem, frame, ret, err);
 }
