@@ -94,10 +94,6 @@ int certctl_wire_from_json(TALLOC_CTX *mem, const struct certctl_wire *wire, con
 int certctl_wire_rows_from_json(TALLOC_CTX *mem, const struct certctl_wire *wire, const json_t *in, const void **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
-/** Bytes of hexadecimal, on `mem`; INVALID. */
-int certctl_wire_unhex(TALLOC_CTX *mem, const char *text, struct certctl_bytes *ret,
-	struct certctl_error *err) CERTCTL_CHECKED;
-
 /** Overwrite every text in a tree that nobody else holds: it carried secrets and is about to go. */
 void certctl_wire_wipe(json_t *tree);
 

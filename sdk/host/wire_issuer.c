@@ -26,6 +26,7 @@ static const struct certctl_wire_member order_members[] = {
 	CERTCTL_WIRE(struct certctl_order, input),
 	CERTCTL_WIRE(struct certctl_order, state),
 	CERTCTL_WIRE(struct certctl_order, state_version),
+	CERTCTL_WIRE(struct certctl_order, short_lived),
 	{ 0 },
 };
 const struct certctl_wire certctl_wire_order = { "order", sizeof(struct certctl_order), order_members };

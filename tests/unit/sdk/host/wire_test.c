@@ -138,25 +138,29 @@ static void names_on_the_wire_are_the_names_of_the_toolbox(void)
 	CU_ASSERT_PTR_NULL(certctl_wire_kinds[CERTCTL_PLUGIN_KIND_COUNT]);
 }
 
-static void bytes_are_hexadecimal(void)
-{
-	struct certctl_bytes bytes = { 0 };
-	struct certctl_error err = { 0 };
-
-	ASSERT_OK(certctl_wire_unhex(test_mem(), "00ff10", &bytes, &err), err);
-	CU_ASSERT(bytes.len == 3 && memcmp(bytes.data, "\x00\xff\x10", 3) == 0);
-	ASSERT_FAILS(certctl_wire_unhex(test_mem(), "0", &bytes, &err), CERTCTL_E_INVALID, "even number", err);
-	ASSERT_FAILS(certctl_wire_unhex(test_mem(), "0G", &bytes, &err), CERTCTL_E_INVALID, "digits", err);
-}
-
 struct with_bytes {
 	struct certctl_bytes bytes;
 };
+static const struct certctl_wire_member bytes_members[] = { CERTCTL_WIRE(struct with_bytes, bytes), { 0 } };
+static const struct certctl_wire bytes_wire = { "with_bytes", sizeof(struct with_bytes), bytes_members };
+
+static void bytes_that_are_not_hexadecimal_are_refused(void)
+{
+	static const char *const rows[] = { "0", "0G", "xy" };
+	struct with_bytes got;
+
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		struct certctl_error err = { 0 };
+		json_t *in = json_pack("{s:s}", "bytes", rows[i]);
+
+		ASSERT_FAILS(certctl_wire_from_json(test_mem(), &bytes_wire, in, &got, &err), CERTCTL_E_INVALID,
+			"with_bytes.bytes: hexadecimal", err);
+		json_decref(in);
+	}
+}
 
 static void bytes_of_any_length_read_back(void)
 {
-	static const struct certctl_wire_member members[] = { CERTCTL_WIRE(struct with_bytes, bytes), { 0 } };
-	static const struct certctl_wire wire = { "with_bytes", sizeof(struct with_bytes), members };
 	static const size_t lengths[] = { 0, 1, 2, 127, 128, 129, 255, 256, 257, 1000 };
 	unsigned char data[1000];
 
@@ -167,8 +171,8 @@ static void bytes_of_any_length_read_back(void)
 		struct certctl_error err = { 0 };
 		json_t *out = NULL;
 
-		ASSERT_OK(certctl_wire_to_json(&wire, &sent, &out, &err), err);
-		ASSERT_OK(certctl_wire_from_json(test_mem(), &wire, out, &got, &err), err);
+		ASSERT_OK(certctl_wire_to_json(&bytes_wire, &sent, &out, &err), err);
+		ASSERT_OK(certctl_wire_from_json(test_mem(), &bytes_wire, out, &got, &err), err);
 		CU_ASSERT(got.bytes.len == lengths[i] && memcmp(got.bytes.data, data, lengths[i]) == 0);
 		json_decref(out);
 	}
@@ -224,7 +228,7 @@ const struct test tests[] = {
 	TEST(what_cannot_be_written_is_named),
 	TEST(members_of_a_newer_side_are_passed_over),
 	TEST(names_on_the_wire_are_the_names_of_the_toolbox),
-	TEST(bytes_are_hexadecimal),
+	TEST(bytes_that_are_not_hexadecimal_are_refused),
 	TEST(bytes_of_any_length_read_back),
 	TEST(errors_travel_whole_and_clean),
 	TEST(a_text_is_never_cut_within_a_character),
