@@ -25,6 +25,10 @@ static int check_template(const struct certctl_certificate_template *template_, 
 		return certctl_fail(err, CERTCTL_E_INVALID, "key usage: empty");
 	if (!template_->is_ca && (has_any(template_->permitted_dns) || has_any(template_->excluded_dns)))
 		return certctl_fail(err, CERTCTL_E_INVALID, "name constraints: only for a CA");
+	if (template_->no_revocation &&
+		(template_->is_ca || template_->crl_url || template_->ocsp_url || template_->must_staple))
+		return certctl_fail(err, CERTCTL_E_INVALID,
+			"noRevAvail: not in a CA, not with a CRL, OCSP or must-staple");
 	if (!template_->common_name && !template_->organization && !template_->subject &&
 		!(template_->names && template_->names[0]))
 		return certctl_fail(err, CERTCTL_E_INVALID, "subject: neither a subject nor a name");

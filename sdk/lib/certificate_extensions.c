@@ -151,6 +151,14 @@ static int write_must_staple(struct certctl_der *der, const struct certctl_build
 	return 0;
 }
 
+static int write_no_revocation(struct certctl_der *der, const struct certctl_build *build, struct certctl_error *err)
+{
+	(void)err;
+	if (build->template_->no_revocation)
+		certctl_der_put(der, CERTCTL_DER_NULL, NULL, 0);
+	return 0;
+}
+
 /* GeneralSubtrees of DNS names, under the implicit tag [n]. */
 static void write_subtrees(struct certctl_der *der, unsigned tag, const char *const *domains)
 {
@@ -204,6 +212,7 @@ static const struct {
 	{ CERTCTL_EXT_POLICIES, NEVER, write_policies },
 	{ CERTCTL_EXT_NAME_CONSTRAINTS, ALWAYS, write_name_constraints },
 	{ CERTCTL_EXT_TLS_FEATURE, NEVER, write_must_staple },
+	{ CERTCTL_EXT_NO_REVOCATION, NEVER, write_no_revocation },
 };
 
 int certctl_certificate_extensions_write(struct certctl_der *der, const struct certctl_build *build,

@@ -62,7 +62,9 @@ static int fill_extensions(struct certctl_certificate *certificate, const struct
 			 &certificate->path_length, err)) < 0 ||
 		(rc = certctl_subject_key_id_read(&by_id[CERTCTL_EXT_SUBJECT_KEY_ID], &subject_key, err)) < 0 ||
 		(rc = certctl_authority_key_id_read(&by_id[CERTCTL_EXT_AUTHORITY_KEY_ID], &authority_key, err)) < 0 ||
-		(rc = certctl_must_staple_read(&by_id[CERTCTL_EXT_TLS_FEATURE], &certificate->must_staple, err)) < 0)
+		(rc = certctl_must_staple_read(&by_id[CERTCTL_EXT_TLS_FEATURE], &certificate->must_staple, err)) < 0 ||
+		(rc = certctl_no_revocation_read(&by_id[CERTCTL_EXT_NO_REVOCATION], &certificate->no_revocation, err)) <
+			0)
 		return rc;
 	if (!certificate->extended_key_usage)
 		certificate->extended_key_usage = talloc_zero_array(certificate, char *, 1);

@@ -136,9 +136,15 @@ static int fill(struct certctl_csr *csr, struct certctl_error *err)
 		(rc = check_extensions(csr, &extensions, err)) < 0 || (rc = fill_names(csr, &extensions, err)) < 0 ||
 		(rc = certctl_must_staple_read(&extensions.by_id[CERTCTL_EXT_TLS_FEATURE], &csr->must_staple, err)) <
 			0 ||
+		(rc = certctl_extended_key_usage_read(csr, &extensions.by_id[CERTCTL_EXT_EXTENDED_KEY_USAGE],
+			 &csr->extended_key_usage, err)) < 0 ||
 		(rc = certctl_dn_common_name(csr, &parts.subject, true, &csr->common_name, err)) < 0 ||
 		(rc = certctl_dn_text(csr, &parts.subject, &csr->subject, err)) < 0 || (rc = verify(&parts, err)) < 0)
 		return rc;
+	if (!csr->extended_key_usage)
+		csr->extended_key_usage = talloc_zero_array(csr, char *, 1);
+	if (!csr->extended_key_usage)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	csr->public_key = (struct certctl_bytes){ csr->der.data + (parts.key.whole.whole - csr->der.data),
 		parts.key.whole.whole_len };
 	csr->key_type = parts.key.type;

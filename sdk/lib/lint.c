@@ -19,6 +19,7 @@ static int read_all(struct certctl_lint *lint, const struct certctl_bytes *der, 
 		(rc = certctl_basic_constraints_read(&by_id[CERTCTL_EXT_BASIC_CONSTRAINTS], &lint->is_ca,
 			 &lint->path_length, err)) < 0 ||
 		(rc = certctl_must_staple_read(&by_id[CERTCTL_EXT_TLS_FEATURE], &lint->must_staple, err)) < 0 ||
+		(rc = certctl_no_revocation_read(&by_id[CERTCTL_EXT_NO_REVOCATION], &lint->no_revocation, err)) < 0 ||
 		(rc = certctl_alt_names_read(lint->mem, &by_id[CERTCTL_EXT_SUBJECT_ALT_NAME], true, &lint->names,
 			 err)) < 0 ||
 		(rc = certctl_dn_common_name(lint->mem, &lint->parts.subject, true, &lint->common_name, err)) < 0)

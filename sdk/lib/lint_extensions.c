@@ -34,6 +34,7 @@ static int check_presence(const struct certctl_lint *lint, struct certctl_error 
 		[CERTCTL_EXT_EXTENDED_KEY_USAGE] = { NO, false, false, false },
 		[CERTCTL_EXT_AUTHORITY_INFO] = { NO, false, false, false },
 		[CERTCTL_EXT_TLS_FEATURE] = { NO, false, false, false },
+		[CERTCTL_EXT_NO_REVOCATION] = { NO, false, false, false },
 	};
 
 	if (get(lint, CERTCTL_EXT_UNKNOWN)->is_present)
@@ -181,6 +182,25 @@ static int check_must_staple(const struct certctl_lint *lint, struct certctl_err
 	return 0;
 }
 
+static bool has_ocsp(const struct certctl_lint *lint)
+{
+	static const unsigned char id_ad_ocsp[] = { CERTCTL_DER_OID, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1 };
+	const struct certctl_extension *info = get(lint, CERTCTL_EXT_AUTHORITY_INFO);
+
+	return info->is_present && memmem(info->value.content, info->value.len, id_ad_ocsp, sizeof(id_ad_ocsp));
+}
+
+/* RFC 9608, section 2: who says that there is nothing to look up does not say where. */
+static int check_no_revocation(const struct certctl_lint *lint, struct certctl_error *err)
+{
+	if (lint->expected && lint->expected->no_revocation != lint->no_revocation)
+		return broken(err, "not what was ordered");
+	if (lint->no_revocation &&
+		(lint->is_ca || lint->must_staple || has_ocsp(lint) || get(lint, CERTCTL_EXT_CRL_POINTS)->is_present))
+		return broken(err, "not in a CA, not with must-staple, OCSP or a CRL distribution point");
+	return 0;
+}
+
 #define NAME_DEPTH 8 /* a distribution point's URI lies four SEQUENCEs and tags deep */
 
 /* Is this URI among the GeneralNames, however deep they lie? */
@@ -227,6 +247,7 @@ const struct certctl_lint_rule certctl_lint_extension_rules[] = {
 	{ "key ids", check_key_ids },
 	{ "subjectAltName", check_names },
 	{ "tlsFeature", check_must_staple },
+	{ "noRevAvail", check_no_revocation },
 	{ "urls", check_urls },
 	{ 0 },
 };

@@ -19,7 +19,7 @@ struct certctl_lint {
 	uint32_t key_usage;
 	char **extended_key_usage; /* NULL: extension absent */
 	struct certctl_name_list names;
-	bool is_ca, must_staple;
+	bool is_ca, must_staple, no_revocation;
 	int path_length;
 	char *common_name;
 };

@@ -17,6 +17,7 @@ const struct certctl_extension_kind certctl_extension_kinds[CERTCTL_EXT_COUNT] =
 	[CERTCTL_EXT_EXTENDED_KEY_USAGE] = { "extKeyUsage", ID_CE(37) },
 	[CERTCTL_EXT_AUTHORITY_INFO] = { "authorityInfoAccess", ID_PE(1) },
 	[CERTCTL_EXT_TLS_FEATURE] = { "tlsFeature", ID_PE(24) },
+	[CERTCTL_EXT_NO_REVOCATION] = { "noRevAvail", ID_CE(56) },
 };
 
 const unsigned char certctl_oid_extension_request[CERTCTL_OID_EXTENSION_REQUEST_LEN] = { 0x2a, 0x86, 0x48, 0x86, 0xf7,
@@ -213,4 +214,18 @@ int certctl_must_staple_read(const struct certctl_extension *extension, bool *re
 	}
 	*ret = must_staple;
 	return 0;
+}
+
+int certctl_no_revocation_read(const struct certctl_extension *extension, bool *ret, struct certctl_error *err)
+{
+	struct certctl_der_element null;
+
+	if (!extension->is_present)
+		return 0;
+	int rc = take_value(extension, CERTCTL_DER_NULL, "noRevAvail", &null, err);
+
+	if (rc >= 0 && null.len != 0)
+		return certctl_fail(err, CERTCTL_E_INVALID, "noRevAvail: NULL expected");
+	*ret |= rc >= 0;
+	return rc;
 }

@@ -78,6 +78,7 @@ enum certctl_extension_id {
 	CERTCTL_EXT_EXTENDED_KEY_USAGE,
 	CERTCTL_EXT_AUTHORITY_INFO,
 	CERTCTL_EXT_TLS_FEATURE,
+	CERTCTL_EXT_NO_REVOCATION,
 	CERTCTL_EXT_COUNT,
 };
 struct certctl_extension_kind {
@@ -115,6 +116,9 @@ int certctl_subject_key_id_read(const struct certctl_extension *extension, struc
 int certctl_authority_key_id_read(const struct certctl_extension *extension, struct certctl_der_element *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 int certctl_must_staple_read(const struct certctl_extension *extension, bool *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** noRevAvail (RFC 9608, section 2): its value is NULL. */
+int certctl_no_revocation_read(const struct certctl_extension *extension, bool *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /* --- Names (x509_dn.c, x509_names.c) ------------------------------------------------------------------------------------------------ */

@@ -89,8 +89,9 @@ static int fill_template(const struct certctl_issuer *self, const struct certctl
 							       : client_auth,
 		.must_staple = order->must_staple,
 		.path_length = -1,
-		.crl_url = self->config->crl_url,
-		.ocsp_url = self->config->ocsp_url,
+		.no_revocation = order->short_lived,
+		.crl_url = order->short_lived ? NULL : self->config->crl_url,
+		.ocsp_url = order->short_lived ? NULL : self->config->ocsp_url,
 		.ca_issuers_url = self->config->ca_issuers_url,
 		.policy_oids = profile ? local_ca_texts(mem, &profile->policy_oids) : NULL,
 	};

@@ -31,6 +31,7 @@ struct certctl_certificate_template {
 	const char *const *policy_oids;                  /* NULL-terminated; may be NULL */
 	const char *const *permitted_dns;                /* name constraints of a CA, NULL-terminated; may be NULL */
 	const char *const *excluded_dns;
+	bool no_revocation; /* noRevAvail (RFC 9608): of a leaf that has neither CRL nor OCSP */
 };
 
 /** Who signs: its certificate and its key.  NULL certificate: self-signed. */

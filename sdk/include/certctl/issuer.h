@@ -55,6 +55,7 @@ struct certctl_order {
 	const char *input; /* what an operator supplied, for a CA that is a person; NULL: nothing */
 	const char *state; /* from checkpoint() or `pending` of an earlier try; NULL: first try */
 	const char *state_version; /* version of the plugin that wrote it */
+	bool short_lived; /* its profile wants no revocation: no CRL, no OCSP, noRevAvail (RFC 9608) where the CA can */
 };
 
 enum certctl_issue_outcome {

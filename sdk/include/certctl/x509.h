@@ -78,6 +78,7 @@ struct certctl_csr {
 	uint32_t key_bits;
 	bool must_staple;
 	char sha256[65], public_key_sha256[65]; /* lower-case hex */
+	char **extended_key_usage;              /* OIDs that it asks for, NULL-terminated; may be empty */
 };
 /**
  * Read a request, PEM (either label) or DER, one object and nothing behind it, and verify its signature.
@@ -105,6 +106,7 @@ struct certctl_certificate {
 	char *subject_key_id, *authority_key_id; /* hex; NULL: absent */
 	char *signature_algorithm;
 	char fingerprint_sha256[65], public_key_sha256[65];
+	bool no_revocation; /* noRevAvail, RFC 9608 */
 };
 /** RFC 5280, section 4.2.1.3, with the bit numbers of the ASN.1 as bit positions. */
 enum certctl_key_usage {

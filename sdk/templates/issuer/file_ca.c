@@ -135,6 +135,7 @@ static int file_ca_issue(struct certctl_issuer *self, const struct certctl_host 
 		.key_usage = order->key_usage ? order->key_usage : CERTCTL_KU_DIGITAL_SIGNATURE,
 		.extended_key_usage = order->extended_key_usage ? order->extended_key_usage : server_auth,
 		.must_staple = order->must_staple,
+		.no_revocation = order->short_lived,
 		.path_length = -1 };
 
 	if (certctl_certificate_tbs(mem, &template_, &issuer, &tbs, err) < 0 ||

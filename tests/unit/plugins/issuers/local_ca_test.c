@@ -59,6 +59,36 @@ static void names_without_a_host_get_a_client_certificate(void)
 	ops()->close(ca);
 }
 
+static void a_short_lived_order_has_neither_crl_nor_ocsp(void)
+{
+	static const char *const usages[] = { "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.4", NULL };
+	struct certctl_order order = make_order(CERTCTL_ECDSA_P256, several);
+	struct certctl_issuer *ca = NULL;
+	struct certctl_issued issued;
+	struct certctl_certificate *leaf;
+	struct certctl_error err;
+
+	ASSERT_OK(open_ca(in_directory(test_temporary_dir(), ", \"crl_url\": \"http://ca.example.com/crl\", "
+							     "\"ocsp_url\": \"http://ca.example.com/ocsp\""),
+			  NULL, &ca, &err),
+		err);
+	order.short_lived = true;
+	order.extended_key_usage = usages;
+	ASSERT_OK(issue(ca, &order, &issued, &err), err);
+	leaf = read_pem(issued.leaf_pem);
+	CU_ASSERT_TRUE(leaf->no_revocation);
+	CU_ASSERT_PTR_NULL(memmem(leaf->der.data, leaf->der.len, "http://ca.example.com", 21));
+	ASSERT_TEXT(leaf->extended_key_usage[0], usages[0]);
+	ASSERT_TEXT(leaf->extended_key_usage[1], usages[1]);
+	CU_ASSERT_PTR_NULL(leaf->extended_key_usage[2]);
+	order.short_lived = false;
+	ASSERT_OK(issue(ca, &order, &issued, &err), err);
+	leaf = read_pem(issued.leaf_pem);
+	CU_ASSERT_FALSE(leaf->no_revocation);
+	CU_ASSERT_PTR_NOT_NULL(memmem(leaf->der.data, leaf->der.len, "http://ca.example.com/crl", 25));
+	ops()->close(ca);
+}
+
 static void what_profile_or_ca_forbid_is_refused_before_signing(void)
 {
 	static const char *const code_signing[] = { "1.3.6.1.5.5.7.3.3", NULL };
@@ -243,6 +273,7 @@ static void the_reference_page_has_the_tables_of_the_options(void)
 const struct test tests[] = {
 	TEST(an_order_becomes_what_it_says_and_repeats_itself),
 	TEST(names_without_a_host_get_a_client_certificate),
+	TEST(a_short_lived_order_has_neither_crl_nor_ocsp),
 	TEST(what_profile_or_ca_forbid_is_refused_before_signing),
 	TEST(a_ca_signs_nothing_that_outlives_it),
 	TEST(a_request_that_is_not_the_orders_is_refused),

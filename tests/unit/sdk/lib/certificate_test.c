@@ -238,9 +238,10 @@ static void templates_that_contradict_themselves_are_refused(void)
 	};
 	static char long_name[66];
 	struct certctl_certificate_issuer ca = make_ca(ca_template(), CERTCTL_ECDSA_P256);
-	struct certctl_certificate_template rows[12];
+	struct certctl_certificate_template rows[16];
 	static const char *const words[] = { "serial", "serial", "serial", "serial", "ends before", "key usage",
-		"no OID", "no IP", "printable ASCII", "common name", "neither a subject", "name constraints" };
+		"no OID", "no IP", "printable ASCII", "common name", "neither a subject", "name constraints",
+		"noRevAvail", "noRevAvail", "noRevAvail", "noRevAvail" };
 
 	memset(long_name, 'a', 65);
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++)
@@ -257,6 +258,12 @@ static void templates_that_contradict_themselves_are_refused(void)
 	rows[9].common_name = long_name;
 	rows[10].common_name = rows[10].organization = NULL, rows[10].names = NULL;
 	rows[11].permitted_dns = domain;
+	for (size_t i = 12; i < 16; i++)
+		rows[i].no_revocation = true, rows[i].must_staple = false, rows[i].crl_url = rows[i].ocsp_url = NULL;
+	rows[12].must_staple = true;
+	rows[13].crl_url = "http://ca.example.com/crl";
+	rows[14].ocsp_url = "http://ca.example.com/ocsp";
+	rows[15].is_ca = true, rows[15].path_length = -1;
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
 		struct certctl_bytes tbs = { 0 };
 		struct certctl_error err;
@@ -264,6 +271,32 @@ static void templates_that_contradict_themselves_are_refused(void)
 		ASSERT_FAILS(certctl_certificate_tbs(test_mem(), &rows[i], &ca, &tbs, &err), CERTCTL_E_INVALID,
 			words[i], err);
 	}
+}
+
+/* RFC 9608: the extension 2.5.29.56, not critical, is NULL; there is no word of CRL or OCSP. */
+static void what_lives_shortly_says_that_it_is_never_revoked(void)
+{
+	struct certctl_certificate_issuer ca = make_ca(ca_template(), CERTCTL_ECDSA_P256);
+	struct certctl_certificate_template template_ = leaf_template(CERTCTL_ECDSA_P256);
+	struct certctl_certificate *leaf = NULL;
+	struct certctl_error err;
+	gnutls_x509_crt_t crt;
+	unsigned char value[8];
+	size_t len = sizeof(value);
+	unsigned critical = 9;
+
+	template_.no_revocation = true;
+	template_.must_staple = false;
+	template_.crl_url = template_.ocsp_url = NULL;
+	ASSERT_OK(make(&template_, &ca, &leaf, &err), err);
+	CU_ASSERT_TRUE(leaf->no_revocation);
+	CU_ASSERT_FALSE(ca.certificate->no_revocation);
+	crt = import(leaf);
+	CU_ASSERT_EQUAL(gnutls_x509_crt_get_extension_by_oid(crt, "2.5.29.56", 0, value, &len, &critical), 0);
+	CU_ASSERT(len == 2 && value[0] == 5 && value[1] == 0 && critical == 0);
+	CU_ASSERT_EQUAL(gnutls_x509_crt_get_crl_dist_points(crt, 0, value, &len, NULL, &critical),
+		GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE);
+	gnutls_x509_crt_deinit(crt);
 }
 
 static void a_key_that_is_not_the_cas_signs_nothing(void)
@@ -301,6 +334,7 @@ const struct test tests[] = {
 	TEST(without_a_subject_the_names_are_critical),
 	TEST(dates_beyond_2049_are_read_back),
 	TEST(templates_that_contradict_themselves_are_refused),
+	TEST(what_lives_shortly_says_that_it_is_never_revoked),
 	TEST(a_key_that_is_not_the_cas_signs_nothing),
 	TEST(serials_are_positive_and_differ),
 	{ 0 },

@@ -120,11 +120,11 @@ static void a_certificate_that_says_something_else_is_not_passed(void)
 	static const struct certctl_name *const more[] = { &mail, &www, NULL };
 	struct certctl_certificate_issuer ca = make_ca(-1), other_ca = make_ca(-1);
 	struct certctl_key *key = make_key(CERTCTL_ECDSA_P256);
-	struct certctl_certificate_template built = leaf_of(key), rows[11];
+	struct certctl_certificate_template built = leaf_of(key), rows[12];
 	static const char *const words[CERTCTL_COUNT(rows)] = { "serial: not the one", "validity: not the dates",
 		"not the common name", "not the one that was requested", "mail.example.com is missing",
 		"keyUsage: not what", "extKeyUsage: more than", "must-staple", "CRL distribution point",
-		"authority information", "basicConstraints: not what" };
+		"authority information", "basicConstraints: not what", "noRevAvail: not what" };
 	struct certctl_bytes tbs;
 	struct certctl_error err;
 
@@ -146,6 +146,7 @@ static void a_certificate_that_says_something_else_is_not_passed(void)
 	rows[8].crl_url = "http://example.com/crl";
 	rows[9].ocsp_url = "http://example.com/ocsp";
 	rows[10].is_ca = true;
+	rows[11].no_revocation = true;
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++)
 		ASSERT_FAILS(certctl_certificate_lint(&tbs, &rows[i], &ca, &err), CERTCTL_E_INVALID, words[i], err);
 	ASSERT_FAILS(certctl_certificate_lint(&tbs, &built, &other_ca, &err), CERTCTL_E_INVALID, "key ids: authority",
