@@ -15,16 +15,6 @@ struct profile {
 	struct certctl_time created_at, updated_at;
 };
 
-static const struct certctl_choice ekus[] = {
-	{ "serverAuth", 1, "TLS servers." },
-	{ "clientAuth", 2, "TLS clients." },
-	{ "codeSigning", 3, NULL },
-	{ "emailProtection", 4, NULL },
-	{ "timeStamping", 5, NULL },
-	{ "OCSPSigning", 6, NULL },
-	{ 0 },
-};
-
 static const struct certctl_field fields[] = {
 	CERTCTL_OPTION(struct profile, id, CERTCTL_REFERENCE, .refers_to = "profile",
 		.help = "Chosen by you, or made for you."),
@@ -40,15 +30,15 @@ static const struct certctl_field fields[] = {
 	CERTCTL_OPTION(struct profile, max_ttl_seconds, CERTCTL_INTEGER, .min = 60, .max = 34560000,
 		.flags = RESOURCE_FILTERED | RESOURCE_SORTED,
 		.help = "No certificate lives longer; one that asks for more gets this.  Unset: no limit of its own."),
-	CERTCTL_OPTION(struct profile, allowed_ekus, CERTCTL_LIST, .item_type = CERTCTL_ENUM, .choices = ekus,
-		.fallback = "serverAuth,clientAuth", .min = 1, .max = 10, .flags = RESOURCE_FILTERED,
-		.help = "Extended key usages."),
+	CERTCTL_OPTION(struct profile, allowed_ekus, CERTCTL_LIST, .item_type = CERTCTL_ENUM, .choices = pki_usages,
+		.fallback = "serverAuth", .min = 1, .max = 6, .flags = RESOURCE_FILTERED,
+		.help = "Extended key usages of its certificates: these, and no others."),
 	CERTCTL_OPTION(struct profile, require_sans, CERTCTL_BOOLEAN, .fallback = "true",
 		.help = "At least one subject alternative name."),
 	CERTCTL_OPTION(struct profile, name_patterns, CERTCTL_LIST, .item_type = CERTCTL_TEXT, .max = 100,
 		.help = "Every name must match one of them; * stands for anything: *.example.com.  Empty: any name."),
 	CERTCTL_OPTION(struct profile, short_lived, CERTCTL_BOOLEAN, .fallback = "false", .flags = RESOURCE_FILTERED,
-		.help = "Its certificates end before a revocation would matter: max_ttl_seconds is at most 7 days."),
+		.help = "Its certificates end before a revocation would matter: they say so (noRevAvail, RFC 9608), and have neither CRL nor OCSP.  max_ttl_seconds is at most 7 days, and must_staple is off."),
 	CERTCTL_OPTION(struct profile, must_staple, CERTCTL_BOOLEAN, .fallback = "false",
 		.help = "Every certificate has the TLS feature extension (RFC 7633)."),
 	CERTCTL_OPTION(struct profile, reuse_key, CERTCTL_BOOLEAN, .fallback = "false",
@@ -66,6 +56,7 @@ static int check(struct resource_change *change, struct certctl_error *err)
 {
 	const struct profile *wanted = change->wanted;
 	const char *const *patterns = wanted ? wanted->name_patterns.items : NULL;
+	const int *usages = wanted ? wanted->allowed_ekus.items : NULL;
 	int rc = 0;
 
 	if (!wanted)
@@ -73,6 +64,13 @@ static int check(struct resource_change *change, struct certctl_error *err)
 	if (wanted->short_lived && (wanted->max_ttl_seconds == 0 || wanted->max_ttl_seconds > SHORT_LIVED_MAX_S))
 		rc = resource_problem(change, err, "max_ttl_seconds", "at most %d expected with short_lived",
 			SHORT_LIVED_MAX_S);
+	if (wanted->short_lived && wanted->must_staple)
+		rc = resource_problem(change, err, "must_staple",
+			"false expected with short_lived: there is no OCSP to staple");
+	for (size_t i = 0; i < wanted->allowed_ekus.count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (usages[i] == usages[j])
+				rc = resource_problem(change, err, "allowed_ekus", "one of them is named twice");
 	for (size_t i = 0; i < wanted->name_patterns.count; i++)
 		if (!patterns[i][0])
 			rc = resource_problem(change, err, "name_patterns", "an empty pattern matches nothing");

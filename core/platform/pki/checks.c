@@ -32,6 +32,23 @@ static int check_names(const struct certctl_name *const *got, const struct certc
 		is_missing ? "is missing" : "was not ordered");
 }
 
+static bool has_usage(const char *const *usages, const char *oid)
+{
+	for (; *usages; usages++)
+		if (strcmp(*usages, oid) == 0)
+			return true;
+	return false;
+}
+
+/* The first that is not among those ordered; NULL: none. */
+static const char *foreign_usage(char *const *usages, const char *const *ordered)
+{
+	for (; ordered && *usages; usages++)
+		if (!has_usage(ordered, *usages))
+			return *usages;
+	return NULL;
+}
+
 int pki_csr_check(const struct certctl_csr *csr, const struct pki_expectation *expected, struct certctl_error *err)
 {
 	if (csr->key_type != expected->key_type)
@@ -41,14 +58,40 @@ int pki_csr_check(const struct certctl_csr *csr, const struct pki_expectation *e
 		return certctl_fail(err, CERTCTL_E_DENIED, "csr: common name '%s' was not ordered", csr->common_name);
 	if (csr->must_staple != expected->must_staple)
 		return certctl_fail(err, CERTCTL_E_DENIED, "csr: must-staple is not as ordered");
+	const char *usage = foreign_usage(csr->extended_key_usage, expected->extended_key_usage);
+
+	if (usage)
+		return certctl_fail(err, CERTCTL_E_DENIED,
+			"csr: extended key usage %s is not in its profile's allowed_ekus", usage);
 	return check_names((const struct certctl_name *const *)csr->names, expected->names, CERTCTL_E_DENIED, "csr",
 		err);
 }
 
-int pki_issued_check(const struct certctl_certificate *leaf, const struct certctl_csr *csr,
+/* Nothing beyond what was ordered: without any usage a certificate would be good for all.  All of it from a CA that takes orders as
+ * they are; another leaves out what it does not grant. */
+static int check_usages(const struct certctl_certificate *leaf, const struct certctl_order *order, bool takes_order,
+	struct certctl_error *err)
+{
+	const char *const *ordered = order->extended_key_usage;
+	const char *const *has = (const char *const *)leaf->extended_key_usage;
+	const char *usage = foreign_usage(leaf->extended_key_usage, ordered);
+
+	if (usage)
+		return certctl_fail(err, CERTCTL_E_PROTOCOL, "issuer: extended key usage %s was not ordered", usage);
+	if (ordered && !*has)
+		return certctl_fail(err, CERTCTL_E_PROTOCOL,
+			"issuer: the certificate is for any purpose, ordered were extended key usages");
+	for (; takes_order && ordered && *ordered; ordered++)
+		if (!has_usage(has, *ordered))
+			return certctl_fail(err, CERTCTL_E_PROTOCOL, "issuer: extended key usage %s is missing",
+				*ordered);
+	return 0;
+}
+
+int pki_issued_check(const struct certctl_certificate *leaf, const char *public_key_sha256,
 	const struct certctl_order *order, bool takes_serial, struct certctl_error *err)
 {
-	if (strcmp(leaf->public_key_sha256, csr->public_key_sha256) != 0)
+	if (!public_key_sha256 || strcmp(leaf->public_key_sha256, public_key_sha256) != 0)
 		return certctl_fail(err, CERTCTL_E_PROTOCOL, "issuer: the certificate is for another key");
 	if (leaf->is_ca)
 		return certctl_fail(err, CERTCTL_E_PROTOCOL, "issuer: the certificate is a CA");
@@ -59,6 +102,13 @@ int pki_issued_check(const struct certctl_certificate *leaf, const struct certct
 				    leaf->not_after_unix_s != order->not_after_unix_s))
 		return certctl_fail(err, CERTCTL_E_PROTOCOL,
 			"issuer: the certificate's dates are not those of the order");
+	if (takes_serial && leaf->no_revocation != order->short_lived)
+		return certctl_fail(err, CERTCTL_E_PROTOCOL, "issuer: noRevAvail is %s",
+			order->short_lived ? "missing" : "there, and was not ordered");
+	int rc = check_usages(leaf, order, takes_serial, err);
+
+	if (rc < 0)
+		return rc;
 	return check_names((const struct certctl_name *const *)leaf->names, order->names, CERTCTL_E_PROTOCOL, "issuer",
 		err);
 }

@@ -24,16 +24,18 @@ struct pki_expectation {
 	const char *common_name;                 /* NULL: none */
 	uint32_t key_type;
 	bool must_staple;
+	const char *const *extended_key_usage; /* OIDs that it may ask for; NULL: left to the CA */
 };
 /** DENIED with the difference. */
 int pki_csr_check(const struct certctl_csr *csr, const struct pki_expectation *expected,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
- * Is this the certificate that the order asked for: key of the request, names, and, when the CA takes them from the order, serial
- * and dates?  PROTOCOL with the difference: such a certificate is never released.
+ * Is this the certificate that the order asked for: key of the request, names, no extended key usage beyond the order's; and, when
+ * the CA takes the order as it is, serial, dates, exactly its usages, noRevAvail?  PROTOCOL with the difference: such a certificate
+ * is never released.
  */
-int pki_issued_check(const struct certctl_certificate *leaf, const struct certctl_csr *csr,
+int pki_issued_check(const struct certctl_certificate *leaf, const char *public_key_sha256,
 	const struct certctl_order *order, bool takes_serial, struct certctl_error *err) CERTCTL_CHECKED;
 
 /** When a lifetime begins and ends for a certificate asked for now: a little back, so that slow clocks accept it. */
@@ -41,6 +43,12 @@ void pki_validity(int64_t now_unix_s, int64_t lifetime_s, int64_t *ret_not_befor
 
 /** 20 octets with at least 120 random bits, as lower-case hex. */
 int pki_serial_make(char ret_hex[41], struct certctl_error *err) CERTCTL_CHECKED;
+
+/** Extended key usages that have a name here: serverAuth to OCSPSigning. */
+extern const struct certctl_choice pki_usages[];
+/** OIDs of names with commas between them; NULL-terminated, on `mem`.  @param names  NULL: *ret is NULL, left to the CA */
+int pki_usages_read(TALLOC_CTX *mem, const char *names, const char *const **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 
 /** Key types that are asked for by name: RSA_2048 to ED25519. */
 extern const struct certctl_choice pki_key_types[];

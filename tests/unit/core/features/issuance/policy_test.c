@@ -237,28 +237,30 @@ static void an_issuer_is_asked_so_often_an_hour_and_a_fifth_is_kept(void)
 static void a_profile_shapes_the_certificate(void)
 {
 	static const struct {
-		const char *change, *rules; /* lifetime, must staple, reuse key, refusal */
+		const char *change, *rules; /* lifetime, must staple, reuse key, short-lived, usages, refusal */
 	} rows[] = {
-		{ "name = 'p'", "7776000 f f" },
-		{ "max_ttl_seconds = 3600", "3600 f f" },
-		{ "max_ttl_seconds = 8000000", "7776000 f f" },
-		{ "must_staple = true", "7776000 t f" },
-		{ "reuse_key = true", "7776000 f t" },
-		{ "allowed_key_types = '{RSA_2048}'", "7776000 f f key_type: profile prof-p allows RSA_2048" },
-		{ "name_patterns = '{*.example.com}'", "7776000 f f" },
+		{ "name = 'p'", "7776000 f f f serverAuth" },
+		{ "max_ttl_seconds = 3600", "3600 f f f serverAuth" },
+		{ "max_ttl_seconds = 8000000", "7776000 f f f serverAuth" },
+		{ "must_staple = true", "7776000 t f f serverAuth" },
+		{ "reuse_key = true", "7776000 f t f serverAuth" },
+		{ "allowed_key_types = '{RSA_2048}'",
+			"7776000 f f f serverAuth key_type: profile prof-p allows RSA_2048" },
+		{ "name_patterns = '{*.example.com}'", "7776000 f f f serverAuth" },
 		{ "name_patterns = '{*.internal,b.example.com}'",
-			"7776000 f f sans: profile prof-p does not allow a.example.com" },
+			"7776000 f f f serverAuth sans: profile prof-p does not allow a.example.com" },
 		{ "name_patterns = '{_.example.com}'",
-			"7776000 f f sans: profile prof-p does not allow a.example.com" },
+			"7776000 f f f serverAuth sans: profile prof-p does not allow a.example.com" },
+		{ "short_lived = true", "7776000 f f t serverAuth" },
+		{ "allowed_ekus = '{clientAuth,serverAuth}'", "7776000 f f f clientAuth,serverAuth" },
 	};
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
 		new_certificate(NULL);
 		do_sql(talloc_asprintf(test_mem(), "UPDATE profiles SET %s", rows[i].change));
-		ASSERT_TEXT(
-			test_value(
-				"SELECT concat_ws(' ', lifetime_seconds, must_staple, reuse_key, profile_refusal('mc-p')) "
-				"FROM certificate_rules"),
+		ASSERT_TEXT(test_value("SELECT concat_ws(' ', lifetime_seconds, must_staple, reuse_key, short_lived, "
+				       "array_to_string(extended_key_usages, ','), profile_refusal('mc-p')) "
+				       "FROM certificate_rules"),
 			rows[i].rules);
 	}
 	new_certificate(NULL);
@@ -268,7 +270,15 @@ static void a_profile_shapes_the_certificate(void)
 	do_sql("UPDATE profiles SET min_key_bits = NULL; UPDATE managed_certificates SET names = '[]'");
 	ASSERT_TEXT(test_value("SELECT profile_refusal('mc-p')"), "sans: profile prof-p wants at least one");
 	do_sql("UPDATE profiles SET require_sans = false");
+	ASSERT_TEXT(test_value("SELECT profile_refusal('mc-p')"),
+		"sans: profile prof-p says serverAuth, which needs a DNS name or an IP address");
+	do_sql("UPDATE profiles SET allowed_ekus = '{emailProtection}'");
 	ASSERT_TEXT(test_value("SELECT profile_refusal('mc-p')"), "");
+	do_sql("UPDATE profiles SET short_lived = true; UPDATE managed_certificates SET must_staple = true");
+	ASSERT_TEXT(test_value("SELECT profile_refusal('mc-p')"),
+		"must_staple: profile prof-p is short-lived: there is no OCSP to staple");
+	do_sql("UPDATE managed_certificates SET must_staple = false, profile_id = NULL");
+	ASSERT_TEXT(test_value("SELECT extended_key_usages IS NULL FROM certificate_rules"), "t");
 }
 
 /* --- Who hears of it ------------------------------------------------------------------------------------------------- */
