@@ -80,7 +80,7 @@ static int run_sign(struct call *call, const json_t *argument, struct certctl_er
 	int rc = certctl_json_get_text(argument, "kind", &kind_name, err);
 
 	if (rc < 0 || (rc = certctl_json_get_text(argument, "tbs", &hex, err)) < 0 ||
-		(rc = certctl_wire_unhex(call->mem, hex, &tbs, err)) < 0)
+		(rc = certctl_unhex(call->mem, hex, &tbs, err)) < 0)
 		return rc;
 	uint32_t kind = certctl_wire_value_of(certctl_wire_sign_kinds, kind_name);
 
