@@ -54,7 +54,7 @@ int fleet_ca_issue(struct core *core, TALLOC_CTX *mem, const struct fleet_order 
 	if (rc == 0)
 		rc = certctl_certificate_read(mem, issued.leaf_pem, strlen(issued.leaf_pem), &leaf, err);
 	if (rc == 0)
-		rc = pki_issued_check(leaf, csr, &order, true, err);
+		rc = pki_issued_check(leaf, csr->public_key_sha256, &order, true, err);
 	if (rc == 0)
 		*ret = issued;
 	return rc;

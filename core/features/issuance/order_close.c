@@ -98,7 +98,7 @@ int order_complete(struct order *order, const struct certctl_issued *issued, boo
 	int rc = certctl_certificate_read(order->mem, issued->leaf_pem, strlen(issued->leaf_pem), &leaf, err);
 
 	if (rc == 0)
-		rc = pki_issued_check(leaf, order->csr, &order->order, takes_serial, err);
+		rc = pki_issued_check(leaf, order->csr->public_key_sha256, &order->order, takes_serial, err);
 	if (rc < 0) {
 		/* What is not what was asked for is released to nobody. */
 		struct certctl_error why = *err;
