@@ -276,6 +276,27 @@ static const char *url_of(struct server *server, const char *address, uint16_t p
 	return talloc_asprintf(server, strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
 }
 
+/* Sessions are resumed at the same listener of every server that has this sealing key, and at no other listener. */
+static int listen_on(struct server *server, struct http_listener_options *options, const struct own_identity *identity,
+	const char **ret_url, struct certctl_error *err)
+{
+	char *purpose = talloc_asprintf(server, "certctl: TLS tickets of listener %s", options->name);
+	unsigned char *key = certctl_secret_alloc(server, HTTP_TICKET_KEY_SIZE);
+	uint16_t port = 0;
+	int rc = purpose && key ? sealing_derive(server->core.sealing, purpose, key, HTTP_TICKET_KEY_SIZE, err)
+				: certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+
+	options->ticket_key = key;
+	if (rc == 0)
+		rc = http_listen(server->core.http, options, identity->key_pem, identity->certificate_pem, &port, err);
+	talloc_free(key);
+	talloc_free(purpose);
+	if (rc < 0)
+		return rc;
+	*ret_url = url_of(server, options->address, port);
+	return *ret_url ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
 static int listen_all(struct server *server, const struct own_identity identities[OWN_COUNT], struct certctl_error *err)
 {
 	const struct settings *settings = &server->settings;
@@ -298,19 +319,9 @@ static int listen_all(struct server *server, const struct own_identity identitie
 		.is_tls_1_3_only = settings->tls.min_version == SETTINGS_TLS_1_3,
 		.connections_max = 100000,
 		.memory_a_connection = 4096 };
-	uint16_t port = 0;
-	int rc = http_listen(server->core.http, &operators, identities[OWN_OPERATORS].key_pem,
-		identities[OWN_OPERATORS].certificate_pem, &port, err);
+	int rc = listen_on(server, &operators, &identities[OWN_OPERATORS], &server->url, err);
 
-	if (rc < 0)
-		return rc;
-	server->url = url_of(server, operators.address, port);
-	rc = http_listen(server->core.http, &agents, identities[OWN_AGENTS].key_pem,
-		identities[OWN_AGENTS].certificate_pem, &port, err);
-	if (rc < 0)
-		return rc;
-	server->agents_url = url_of(server, agents.address, port);
-	return server->url && server->agents_url ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	return rc < 0 ? rc : listen_on(server, &agents, &identities[OWN_AGENTS], &server->agents_url, err);
 }
 
 static int start_engine(struct server *server, struct certctl_error *err)

@@ -12,10 +12,12 @@
 struct http_connection {
 	struct http_listener *listener;
 	struct http_connection *next, *previous; /* of its listener's watch */
-	int64_t deadline_ms;                     /* the watchdog shuts the socket down then; 0: none */
+	int64_t began_ms;
+	int64_t deadline_ms; /* the watchdog shuts the socket down then; 0: none */
 	int socket;
 	bool is_identified; /* the certificate was looked at */
 	bool is_kept;       /* between two requests */
+	bool is_ending;     /* nothing is read from it any more */
 	char *certificate_pem;
 };
 

@@ -149,13 +149,16 @@ bool http_if_match(const struct http_request *request, const char *tag);
 typedef int http_authenticate_fn(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 
 #define HTTP_CONNECTIONS_MAX 10000U
+#define HTTP_TICKET_KEY_SIZE 64
 struct http_listener_options {
 	const char *name;                       /* "operators", for the log */
 	const char *address;                    /* "127.0.0.1:8443", "[::1]:0" */
 	const struct http_route *const *routes; /* tables, NULL-terminated */
 	http_authenticate_fn *authenticate;
 	const char *client_ca_pem; /* client certificates are asked for and verified against it; NULL: not asked for */
-	const char *tls_priority;  /* of GnuTLS; NULL: ours.  Versions below 1.2 stay off whatever it says */
+	/** HTTP_TICKET_KEY_SIZE octets, copied: clients resume their sessions at every listener that has the same.  NULL: at none. */
+	const unsigned char *ticket_key;
+	const char *tls_priority; /* of GnuTLS; NULL: ours.  Versions below 1.2 stay off whatever it says */
 	bool is_tls_1_3_only;
 	unsigned threads;           /* 0: 2 */
 	unsigned connections_max;   /* 0: HTTP_CONNECTIONS_MAX */

@@ -41,18 +41,32 @@ static void *begin(void *arg, const char *target, struct MHD_Connection *handle)
 	return exchange;
 }
 
-static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
-	const char *value, size_t value_len)
+/* The texts are the library's, which keeps them until the request is completed: a poll that waits has them once. */
+static enum MHD_Result add_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct http_request *request = arg;
 
 	(void)kind;
-	/* One more than allowed is enough for the guard to see that there are too many. */
-	if (request->header_count > GUARD_HEADERS_MAX)
+	if (request->header_count == talloc_array_length(request->headers))
 		return MHD_NO;
-	request->headers[request->header_count++] = (struct http_pair){ talloc_strndup(request, name, name_len),
-		talloc_strndup(request, value ? value : "", value_len) };
+	request->headers[request->header_count++] = (struct http_pair){ name, value ? value : "" };
 	return MHD_YES;
+}
+
+static int take_header_list(struct exchange *exchange, struct certctl_error *err)
+{
+	struct http_request *request = &exchange->request;
+	int count = MHD_get_connection_values(exchange->handle, MHD_HEADER_KIND, NULL, NULL);
+
+	/* One more than allowed is enough for the guard to see that there are too many. */
+	request->headers = talloc_array(request, struct http_pair,
+		(unsigned)(count < 0                   ? 0
+			   : count > GUARD_HEADERS_MAX ? GUARD_HEADERS_MAX + 1
+						       : count));
+	if (!request->headers)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	MHD_get_connection_values(exchange->handle, MHD_HEADER_KIND, add_header, request);
+	return 0;
 }
 
 static const char *address_text(TALLOC_CTX *mem, const struct sockaddr *address)
@@ -87,14 +101,12 @@ static int take_headers(struct exchange *exchange, const char *method, const cha
 	const union MHD_ConnectionInfo *peer =
 		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
-	request->headers = talloc_zero_array(request, struct http_pair, GUARD_HEADERS_MAX + 1);
-	request->method = talloc_strdup(request, method);
-	if (!request->headers || !request->method || !request->target || !size)
-		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
-	MHD_get_connection_values_n(exchange->handle, MHD_HEADER_KIND, add_header, request);
-	for (size_t i = 0; i < request->header_count; i++)
-		if (!request->headers[i].name || !request->headers[i].value)
-			return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	int rc = request->target && size ? take_header_list(exchange, err)
+					 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+
+	if (rc < 0)
+		return rc;
+	request->method = method;
 	request->id = request_id(request);
 	request->source_ip = peer ? address_text(request, peer->client_addr) : "";
 	struct guard_request seen = { .method = request->method,
@@ -103,9 +115,9 @@ static int take_headers(struct exchange *exchange, const char *method, const cha
 		.headers = request->headers,
 		.header_count = request->header_count,
 		.header_size = size->header_size };
-	int rc = guard_check(&seen, err);
 	char *path = NULL;
 
+	rc = guard_check(&seen, err);
 	if (rc == 0)
 		rc = guard_path(request, request->target, &path, err);
 	if (rc == 0)
@@ -114,25 +126,18 @@ static int take_headers(struct exchange *exchange, const char *method, const cha
 	return rc;
 }
 
-/* The certificate the client showed, when it chains to the listener's CA.  Once a connection. */
+/* Once a connection. */
 static void identify(struct exchange *exchange)
 {
 	struct http_connection *connection = exchange->connection;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(exchange->handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
-	if (!connection->is_identified && info) {
-		gnutls_session_t session = info->tls_session;
-		unsigned status = 0, count = 0;
-		const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
-
-		connection->is_identified = true;
-		if (list && count > 0 && gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0)
-			connection->certificate_pem =
-				certctl_pem_encode(connection, "CERTIFICATE", list[0].data, list[0].size);
-	}
-	if (connection->certificate_pem)
-		exchange->request.certificate_pem = talloc_strdup(exchange, connection->certificate_pem);
+	if (!connection->is_identified && info)
+		connection->certificate_pem =
+			sessions_certificate(exchange->listener->sessions, connection, info->tls_session);
+	connection->is_identified = true;
+	exchange->request.certificate_pem = connection->certificate_pem;
 }
 
 static int answer_options(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -177,6 +182,14 @@ static int find_route(struct exchange *exchange, struct certctl_error *err)
 
 /* --- From our reply to the library's --------------------------------------------------------------------------------- */
 
+static bool must_close(const struct exchange *exchange)
+{
+	const struct http_listener *listener = exchange->listener;
+
+	return exchange->must_close || watch_is_crowded(listener->watch) ||
+	       sessions_is_old(listener->sessions, exchange->connection, certctl_monotonic_ms());
+}
+
 static enum MHD_Result send_reply(struct exchange *exchange)
 {
 	struct http_reply *reply = &exchange->reply;
@@ -196,7 +209,7 @@ static enum MHD_Result send_reply(struct exchange *exchange)
 	for (size_t i = 0; i < reply->header_count; i++)
 		MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
 	cors_add_headers(&exchange->listener->cors, &exchange->request, response);
-	if (exchange->must_close || watch_is_crowded(exchange->listener->watch))
+	if (must_close(exchange))
 		MHD_add_response_header(response, "Connection", "close");
 	enum MHD_Result result = MHD_queue_response(exchange->handle, reply->status, response);
 
@@ -351,7 +364,11 @@ static void on_connection(void *arg, struct MHD_Connection *handle, void **conte
 		return;
 	connection->listener = listener;
 	connection->socket = info->connect_fd;
+	connection->began_ms = certctl_monotonic_ms();
 	watch_add(listener->watch, connection);
+	info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info)
+		sessions_begin(listener->sessions, info->tls_session);
 }
 
 static void CERTCTL_PRINTF(2, 0) on_log(void *arg, const char *format, va_list args)
@@ -423,7 +440,8 @@ static int parse_address(TALLOC_CTX *mem, const char *text, union socket_address
 
 static char *choose_priorities(TALLOC_CTX *mem, const struct http_listener_options *options)
 {
-	return talloc_asprintf(mem, "%s:-VERS-TLS1.1:-VERS-TLS1.0%s",
+	/* A ticket of TLS 1.2 has the keys of what was said before: whoever gets our key could read that. */
+	return talloc_asprintf(mem, "%s:-VERS-TLS1.1:-VERS-TLS1.0:%%NO_TICKETS_TLS12%s",
 		options->tls_priority ? options->tls_priority : PRIORITIES,
 		options->is_tls_1_3_only ? ":-VERS-TLS1.2" : "");
 }

@@ -280,6 +280,8 @@ int http_listen(struct http_server *server, const struct http_listener_options *
 		rc = watch_new(listener, options->connections_max ? options->connections_max : HTTP_CONNECTIONS_MAX,
 			&listener->watch, err);
 	if (rc == 0)
+		rc = sessions_new(listener, options->ticket_key, &listener->sessions, err);
+	if (rc == 0)
 		rc = measure_new(listener, options->routes, &listener->measure, err);
 	if (rc == 0) {
 		listener->server = server;

@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "measure.h"
 #include "router.h"
+#include "sessions.h"
 #include "waits.h"
 #include "watch.h"
 #include "workers.h"
@@ -23,6 +24,7 @@ struct http_listener {
 	struct watch *watch;
 	struct measure *measure;
 	http_authenticate_fn *authenticate;
+	struct sessions *sessions;
 	bool asks_certificate;
 	unsigned lane; /* of its requests at the workers */
 	struct cors cors;

@@ -65,9 +65,23 @@ bool watch_is_crowded(struct watch *watch)
 void watch_set(struct watch *watch, struct http_connection *connection, int64_t after_ms)
 {
 	pthread_mutex_lock(&watch->lock);
+	/* A request that had been sent before its time was up is answered; another is not waited for. */
+	if (connection->is_ending && after_ms > WATCH_ENDING_MS)
+		after_ms = WATCH_ENDING_MS;
 	connection->deadline_ms = after_ms ? certctl_monotonic_ms() + after_ms : 0;
 	connection->is_kept = after_ms == WATCH_IDLE_MS;
 	pthread_mutex_unlock(&watch->lock);
+}
+
+/*
+ * The library takes the end of what it reads for the client's: it sends close_notify (RFC 8446, section 6.1) and closes.  A client that goes
+ * on sending could keep it from seeing that end.
+ */
+static void end(struct http_connection *connection, int64_t now_ms)
+{
+	shutdown(connection->socket, connection->is_ending ? SHUT_RDWR : SHUT_RD);
+	connection->deadline_ms = connection->is_ending ? 0 : now_ms + WATCH_ENDING_MS;
+	connection->is_ending = true;
 }
 
 size_t watch_expire(struct watch *watch, int64_t now_ms)
@@ -81,9 +95,8 @@ size_t watch_expire(struct watch *watch, int64_t now_ms)
 		if (is_crowded && connection->is_kept && connection->deadline_ms > now_ms + WATCH_CROWDED_MS)
 			connection->deadline_ms = now_ms + WATCH_CROWDED_MS;
 		if (connection->deadline_ms && connection->deadline_ms <= now_ms) {
-			shutdown(connection->socket, SHUT_RDWR);
-			connection->deadline_ms = 0;
-			count++;
+			count += !connection->is_ending;
+			end(connection, now_ms);
 		}
 	}
 	pthread_mutex_unlock(&watch->lock);

@@ -161,3 +161,17 @@ int sealing_unseal(const struct sealing *sealing, TALLOC_CTX *mem, const struct 
 	talloc_free(scratch);
 	return rc;
 }
+
+/* --- For other purposes ------------------------------------------------------------------------------------------------- */
+
+int sealing_derive(const struct sealing *sealing, const char *purpose, unsigned char *ret, size_t len,
+	struct certctl_error *err)
+{
+	const struct certctl_secret *secret = &sealing->keys[0].secret;
+	gnutls_datum_t key = { secret->data, (unsigned)secret->len };
+	gnutls_datum_t info = { (unsigned char *)(uintptr_t)purpose, (unsigned)strlen(purpose) };
+
+	return gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &info, ret, len) < 0
+		       ? certctl_fail(err, CERTCTL_E_INTERNAL, "HKDF-SHA256 failed")
+		       : 0;
+}

@@ -59,4 +59,11 @@ int sealing_seal(const struct sealing *sealing, TALLOC_CTX *mem, const struct se
 int sealing_unseal(const struct sealing *sealing, TALLOC_CTX *mem, const struct sealing_place *place,
 	const struct sealed *sealed, struct certctl_secret *ret, struct certctl_error *err) CERTCTL_CHECKED;
 
+/**
+ * A secret for something else that follows from the key which seals: the same on every server that has it, and another one for each
+ * purpose (RFC 5869, section 2.3).
+ */
+int sealing_derive(const struct sealing *sealing, const char *purpose, unsigned char *ret, size_t len,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 #endif

@@ -246,6 +246,29 @@ static void more_keys_than_anybody_needs_are_refused(void)
 	ASSERT_FAILS(sealing_open(test_mem(), &options, &sealing, &err), CERTCTL_E_LIMIT, "line 17", err);
 }
 
+static void what_follows_from_a_key_is_its_own_for_each_purpose(void)
+{
+	struct sealing *one = with_keys(KEY_A), *same = with_keys(KEY_A "\n" KEY_B), *other = with_keys(KEY_B);
+	const struct {
+		const struct sealing *sealing;
+		const char *purpose;
+		bool is_same;
+	} rows[] = {
+		{ one, "tickets of a", true },
+		{ same, "tickets of a", true },
+		{ one, "tickets of b", false },
+		{ other, "tickets of a", false },
+	};
+	unsigned char first[64], next[64];
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(sealing_derive(one, "tickets of a", first, sizeof(first), &err), err);
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		ASSERT_OK(sealing_derive(rows[i].sealing, rows[i].purpose, next, sizeof(next), &err), err);
+		CU_ASSERT_EQUAL(memcmp(first, next, sizeof(first)) == 0, rows[i].is_same);
+	}
+}
+
 const struct test tests[] = {
 	TEST(what_was_sealed_opens_again_in_its_place),
 	TEST(the_same_value_never_looks_the_same),
@@ -258,5 +281,6 @@ const struct test tests[] = {
 	TEST(without_a_good_key_nothing_opens),
 	TEST(a_file_that_was_named_is_never_made),
 	TEST(more_keys_than_anybody_needs_are_refused),
+	TEST(what_follows_from_a_key_is_its_own_for_each_purpose),
 	{ 0 },
 };
