@@ -25,6 +25,7 @@ struct core {
 	struct statistics *statistics;
 	struct presence *presence; /* of agents: what fleet remembers */
 	struct access *access;
+	struct errands *errands;                /* what CAs are asked beside the jobs */
 	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */
 	struct resource_services resources;     /* for the handlers of resources */
 };

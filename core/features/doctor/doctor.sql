@@ -48,6 +48,8 @@ WHERE v.id = $1 AND in_scope($2, c.team_id, c.issuer_id, c.profile_id);
 
 -- name: why_placements  $1 certificate_id text
 SELECT p.agent_id, p.renew_at, p.failures, v.not_after, v.not_before, a.retired_at, a.last_heartbeat_at,
+	CASE WHEN p.ari_version_id = p.version_id THEN p.ari_starts_at END AS ari_starts_at, p.ari_ends_at, p.ari_url, v.issuer_id AS issued_by,
+	p.renew_at < p.ari_starts_at AS is_ari_too_late,
 	coalesce(a.last_heartbeat_at, '-infinity') < clock.now() - interval '3 minutes' AS is_offline,
 	g.id IS NOT NULL AND NOT agent_in_group(a, g) AS is_outside, g.id AS group_id,
 	p.renew_at <= clock.now() AS is_due, j.id AS job_id, j.type, j.state, j.step, j.hold_reason, j.run_at, j.lease_until, j.worker,

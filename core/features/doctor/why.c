@@ -139,6 +139,20 @@ static const char *rule(const struct story *story)
 	return text;
 }
 
+/* What its CA asks for goes before what the policy says, as far as there is time. */
+static const char *reason(const struct story *story, size_t row)
+{
+	const struct db_result *at = story->places;
+	const char *url = db_get_text(at, row, "ari_url");
+
+	if (db_is_null(at, row, "ari_starts_at"))
+		return rule(story);
+	return talloc_asprintf(story->request, "issuer %s wants that between %s and %s%s%s%s%s",
+		db_get_text(at, row, "issued_by"), moment(story, at, row, "ari_starts_at"),
+		moment(story, at, row, "ari_ends_at"), url ? " (" : "", or_text(url, ""), url ? ")" : "",
+		db_get_boolean(at, row, "is_ari_too_late") ? ", which is too close to its end to wait for" : "");
+}
+
 static void explain_plan(struct story *story, size_t row)
 {
 	const struct db_result *at = story->places;
@@ -165,7 +179,7 @@ static void explain_plan(struct story *story, size_t row)
 		say(story, "On agent %s it is tried again at %s.", agent, moment(story, at, row, "renew_at"));
 	else
 		say(story, "On agent %s it is renewed at %s: %s. It ends at %s.", agent,
-			moment(story, at, row, "renew_at"), rule(story), moment(story, at, row, "not_after"));
+			moment(story, at, row, "renew_at"), reason(story, row), moment(story, at, row, "not_after"));
 }
 
 /* --- Targets --------------------------------------------------------------------------------------------------------- */

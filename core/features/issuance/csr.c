@@ -79,15 +79,20 @@ static int check_turn(struct handing_in *work, const struct db_result *rows, str
 static int check_order(struct handing_in *work, const struct db_result *rows, struct certctl_error *err)
 {
 	const char *refusal = db_get_text(rows, 0, "refusal");
+	const char *const *usages = NULL;
 	struct certctl_name **names = NULL;
 
 	if (refusal)
 		return certctl_fail(err, CERTCTL_E_DENIED, "%s", refusal);
 	int rc = pki_names_read(work->mem, db_get_text(rows, 0, "names"), &names, err);
+
+	if (rc == 0)
+		rc = pki_usages_read(work->mem, db_get_text(rows, 0, "extended_key_usages"), &usages, err);
 	struct pki_expectation expected = { .names = (const struct certctl_name *const *)names,
 		.common_name = db_get_text(rows, 0, "common_name"),
 		.key_type = certctl_key_type_from_name(db_get_text(rows, 0, "key_type")),
-		.must_staple = db_get_boolean(rows, 0, "must_staple") };
+		.must_staple = db_get_boolean(rows, 0, "must_staple"),
+		.extended_key_usage = usages };
 
 	return rc < 0 ? rc : pki_csr_check(work->csr, &expected, err);
 }

@@ -88,6 +88,7 @@ FROM outcome;
 -- The job a request is handed in for, limited to the agent's own.
 -- name: csr_job  $1 id text, $2 agent_id text
 SELECT j.state, j.token, j.csr_sha256, j.placement_id, c.names, c.common_name, c.key_type, r.must_staple, r.reuse_key,
+	array_to_string(r.extended_key_usages, ',') AS extended_key_usages,
 	coalesce(CASE WHEN c.profile_id IS NOT NULL THEN profile_refusal(c.id) END,
 		CASE WHEN NOT agent_in_group(a, g) THEN format('agent %s is not in group %s, whose agents alone may hold it', a.id, g.id) END)
 	AS refusal
@@ -113,16 +114,20 @@ WHERE id = $1 AND token = $2 AND state = 'AwaitingCSR' RETURNING id;
 -- Everything an order is made of, and what earlier attempts left.
 -- name: issue_order  $1 id text, $2 token bigint
 SELECT j.type, j.attempts, j.attempts_max, j.csr, j.csr_sha256, j.saved_state, j.saved_state_version, j.error,
-	c.names, c.common_name, c.key_type, r.must_staple, r.lifetime_seconds, c.issuer_id,
-	extract(epoch FROM clock.now())::bigint AS now_s,
-	(SELECT extract(epoch FROM v.not_after - clock.now())::bigint FROM placements p JOIN certificate_versions v ON v.id = p.version_id
-		WHERE p.id = j.placement_id) AS remaining_s,
+	c.names, c.common_name, c.key_type, r.must_staple, r.lifetime_seconds, c.issuer_id, r.short_lived, c.profile_id,
+	array_to_string(r.extended_key_usages, ',') AS extended_key_usages,
+	(SELECT encode(sha256(convert_to((to_jsonb(prof) - '{created_at,updated_at}'::text[])::text, 'UTF8')), 'hex') FROM profiles prof
+		WHERE prof.id = c.profile_id) AS profile_hash,
+	CASE WHEN before.issuer_id = c.issuer_id THEN before.leaf END AS replaces,
+	coalesce(before.public_key_sha256 = j.public_key_sha256, false) AS keeps_key,
+	extract(epoch FROM clock.now())::bigint AS now_s, extract(epoch FROM before.not_after - clock.now())::bigint AS remaining_s,
 	asked.open_intents, asked.orphaned_intents, latest.outcome = 'pending' AS is_pending,
 	extract(epoch FROM asked.open_since + make_interval(secs => i.unknown_hold_seconds) - clock.now())::bigint AS hold_s,
 	kept.serial_number, extract(epoch FROM kept.not_before)::bigint AS not_before_s,
 	extract(epoch FROM kept.not_after)::bigint AS not_after_s
 FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id JOIN certificate_rules r ON r.certificate_id = c.id
-JOIN issuers i ON i.id = c.issuer_id
+JOIN issuers i ON i.id = c.issuer_id JOIN placements p ON p.id = j.placement_id
+LEFT JOIN certificate_versions before ON before.id = p.version_id
 CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE outcome IS NULL) AS open_intents,
 	count(*) FILTER (WHERE outcome = 'orphaned') AS orphaned_intents, min(opened_at) FILTER (WHERE outcome IS NULL) AS open_since
 	FROM issuance_intents WHERE job_id = j.id) AS asked

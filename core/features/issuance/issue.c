@@ -1,5 +1,6 @@
 /* The step `issue`: intent, the call to the connector, outcome.  The only place that asks a CA for a certificate. */
 #include "core/features/issuance/issuance.sql.h"
+#include "errands.h"
 #include "issuers_http.h"
 #include "order.h"
 #include "renewal.h"
@@ -88,4 +89,7 @@ const struct feature issuance_feature = { .name = "issuance",
 	.about = "Who issues, and renewals.",
 	.routes = issuer_routes,
 	.steps = steps,
-	.timers = renewal_timers };
+	.timers = renewal_timers,
+	.woken = errands_woken,
+	.start = errands_start,
+	.stop = errands_stop };

@@ -4,28 +4,43 @@
 
 #include <string.h>
 
+static enum certctl_order_kind kind_of(const struct db_result *rows)
+{
+	if (strcmp(db_get_text(rows, 0, "type"), "Renewal") != 0)
+		return CERTCTL_ORDER_ISSUE;
+	return db_get_boolean(rows, 0, "keeps_key") ? CERTCTL_ORDER_RENEW : CERTCTL_ORDER_REKEY;
+}
+
 static int read_order(struct order *order, const struct db_result *rows, struct certctl_error *err)
 {
 	struct certctl_order *out = &order->order;
 	struct certctl_name **names = NULL;
+	const char *const *usages = NULL;
 	const char *csr = db_get_text(rows, 0, "csr");
 	int rc = pki_names_read(order->mem, db_get_text(rows, 0, "names"), &names, err);
 
+	if (rc == 0)
+		rc = pki_usages_read(order->mem, db_get_text(rows, 0, "extended_key_usages"), &usages, err);
 	if (rc == 0)
 		rc = certctl_csr_read(order->mem, csr, strlen(csr), &order->csr, err);
 	if (rc < 0)
 		return rc;
 	order->issuer_id = db_get_text(rows, 0, "issuer_id");
 	*out = (struct certctl_order){ .id = order->job->id,
-		.kind = strcmp(order->job->type, "Renewal") == 0 ? CERTCTL_ORDER_REKEY : CERTCTL_ORDER_ISSUE,
+		.kind = kind_of(rows),
 		.key_type = certctl_key_type_from_name(db_get_text(rows, 0, "key_type")),
 		.csr_pem = csr,
 		.names = (const struct certctl_name *const *)names,
 		.common_name = db_get_text(rows, 0, "common_name"),
 		.must_staple = db_get_boolean(rows, 0, "must_staple"),
+		.short_lived = db_get_boolean(rows, 0, "short_lived"),
+		.extended_key_usage = usages,
 		.serial = db_get_text(rows, 0, "serial_number"),
 		.not_before_unix_s = db_get_integer(rows, 0, "not_before_s"),
 		.not_after_unix_s = db_get_integer(rows, 0, "not_after_s"),
+		.replaces_pem = db_get_text(rows, 0, "replaces"),
+		.profile_id = db_get_text(rows, 0, "profile_id"),
+		.profile_hash = db_get_text(rows, 0, "profile_hash"),
 		.state = db_get_text(rows, 0, "saved_state"),
 		.state_version = db_get_text(rows, 0, "saved_state_version") };
 	return 0;

@@ -6,7 +6,7 @@
 UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1, hold_reason = NULL,
 	lease_until = clock.now() + make_interval(secs => $2), started_at = coalesce(started_at, clock.now()), updated_at = clock.now()
 WHERE id IN (
-	SELECT due.id FROM unnest($3, $4) AS may (runner, slots) CROSS JOIN LATERAL runner_room(may.runner) AS rate,
+	SELECT due.id FROM (SELECT * FROM unnest($3, $4) AS may (runner, slots) ORDER BY runner) AS may CROSS JOIN LATERAL runner_room(may.runner) AS rate,
 		LATERAL (SELECT *, row_number() OVER (ORDER BY priority, due_at) AS place FROM (
 			SELECT id, priority, due_at FROM jobs WHERE jobs.runner = may.runner AND due_at <= clock.now()
 			ORDER BY priority, due_at LIMIT may.slots FOR UPDATE SKIP LOCKED) AS first) AS due
@@ -28,7 +28,8 @@ INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placeme
 	due_at, approve_until, approved_by)
 SELECT id, type, $3, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, coalesce($7, version_id),
 	is_rollback, run_at, NULL, worker, token, claims, attempts, attempts_max, $6, csr, csr_sha256, csr_token,
-	public_key_sha256, NULL, NULL, $4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL,
+	public_key_sha256, CASE WHEN $3 <> 'Completed' THEN saved_state END, CASE WHEN $3 <> 'Completed' THEN saved_state_version END,
+	$4, coalesce($5, report), created_by, created_at, started_at, clock.now(), runner, NULL,
 	approve_until, approved_by
 FROM gone RETURNING id;
 
@@ -37,10 +38,12 @@ FROM gone RETURNING id;
 WITH gone AS (DELETE FROM jobs WHERE id = ANY ($1) RETURNING *)
 INSERT INTO jobs_ended (id, type, state, step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
 	is_rollback, run_at, worker, token, claims, attempts, attempts_max, hold_reason, csr, csr_sha256, csr_token, public_key_sha256,
-	error, report, created_by, created_at, started_at, updated_at, runner, approve_until, approved_by, ended_by)
+	error, report, created_by, created_at, started_at, updated_at, runner, approve_until, approved_by, ended_by, saved_state,
+	saved_state_version)
 SELECT id, type, 'Cancelled', step, priority, certificate_id, placement_id, agent_id, issuer_id, target_id, version_id,
 	is_rollback, run_at, worker, token, claims, attempts, attempts_max, $3, csr, csr_sha256, csr_token, public_key_sha256,
-	coalesce($4, error), report, created_by, created_at, started_at, clock.now(), runner, approve_until, approved_by, $2
+	coalesce($4, error), report, created_by, created_at, started_at, clock.now(), runner, approve_until, approved_by, $2, saved_state,
+	saved_state_version
 FROM gone RETURNING id;
 
 -- Ending what nobody holds: jobs of a certificate that newer ones replace; of one placement, of some targets, when given.
