@@ -170,28 +170,38 @@ static double share(double used_s, size_t count)
 	return (used_s / (double)count * FLEET / FLEET_S + base) / CORES * 100;
 }
 
+/* All connect and poll once each; what the server and the database need for one. */
+static double measure_coming(struct swarm *swarm, int wait, const char *what)
+{
+	size_t count = swarm_count(swarm);
+	char text[160], rate[64], cpu[64];
+	double begin_s = cpu_s(), took_s = swarm_connect(swarm, 64, wait);
+
+	swarm_hold(swarm, 2);
+	double used_s = cpu_s() - begin_s - base * (took_s + 2);
+
+	snprintf(rate, sizeof(rate), "fleet.%s_rate", what);
+	snprintf(cpu, sizeof(cpu), "fleet.%s_cpu", what);
+	snprintf(text, sizeof(text), "%s: handshake and first poll, %zu agents (%zu of them resumed), 64 at once", what,
+		count, swarm_resumed(swarm));
+	one_value(rate, text, "a second", (double)count / took_s);
+	one_value(cpu, "the same, CPU of server and database", "us", used_s / (double)count * 1e6);
+	return used_s;
+}
+
 static void measure_connections(struct swarm *swarm)
 {
 	size_t count = swarm_count(swarm);
-	char what[160];
 	long before_kib = bench_private_kib(server_pid);
-	double took_s = swarm_connect(swarm, 64, -1);
 
-	sleep(2);
+	measure_coming(swarm, -1, "connect");
 	one_value("fleet.idle", "server memory, an idle connection on the agents' port (mTLS)", "KB",
 		(double)(bench_private_kib(server_pid) - before_kib) * 1.024 / (double)count);
 	swarm_disconnect(swarm);
 	sleep(3);
 	/* Once more, as a fleet comes back: the server knows who they are, and each polls at once. */
-	double begin_s = cpu_s();
+	double used_s = measure_coming(swarm, 55, "reconnect");
 
-	took_s = swarm_connect(swarm, 64, 55);
-	swarm_hold(swarm, 2);
-	double used_s = cpu_s() - begin_s - base * (took_s + 2);
-
-	snprintf(what, sizeof(what), "handshake and first poll, %zu agents, 64 at once", count);
-	one_value("fleet.connect_rate", what, "a second", (double)count / took_s);
-	one_value("fleet.connect_cpu", "the same, CPU of server and database", "us", used_s / (double)count * 1e6);
 	one_value("fleet.reconnecting", "100,000 agents come back within 60 s: share of 2 cores", "%",
 		share(used_s, count));
 	one_value("fleet.held", "server memory, an agent whose poll waits", "KB",

@@ -28,12 +28,13 @@ enum state {
 	AWAY = 0,
 	GREETING, /* in the handshake */
 	ASKING,   /* a poll is under way */
-	SILENT,   /* has asked once, and says nothing any more */
+	SILENT,   /* has asked once, and says nothing any more: the server lets go of it some time */
 };
 
 struct agent {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_session_t session;
+	gnutls_datum_t ticket; /* to resume its session with; none: the next handshake is a whole one */
 	int fd;
 	enum state state;
 	int wait; /* of its polls; negative: one without waiting, and no more */
@@ -44,7 +45,7 @@ struct swarm {
 	char operators[64], agents_at[64], key[128];
 	struct sockaddr_in address;
 	struct agent *agents;
-	size_t count, greeting, connected;
+	size_t count, greeting, resumed;
 	atomic_size_t enrolled;
 	double until_s; /* of enrolments */
 	int epoll_fd;
@@ -214,6 +215,8 @@ static void begin(struct swarm *swarm, struct agent *agent)
 		gnutls_set_default_priority(agent->session) < 0 ||
 		gnutls_credentials_set(agent->session, GNUTLS_CRD_CERTIFICATE, agent->credentials) < 0)
 		bench_die("session", "out of memory");
+	if (agent->ticket.size > 0)
+		gnutls_session_set_data(agent->session, agent->ticket.data, agent->ticket.size);
 	gnutls_transport_set_int(agent->session, agent->fd);
 	agent->state = GREETING;
 	swarm->greeting++;
@@ -232,9 +235,20 @@ static void greet(struct swarm *swarm, struct agent *agent)
 	if (rc < 0)
 		bench_die("handshake", gnutls_strerror(rc));
 	swarm->greeting--;
-	swarm->connected++;
+	swarm->resumed += gnutls_session_is_resumed(agent->session) != 0;
 	await_more(swarm, agent, EPOLLIN, EPOLL_CTL_MOD);
 	ask(swarm, agent);
+}
+
+/* A ticket comes before the first answer; each is used once. */
+static void keep_ticket(struct agent *agent)
+{
+	if (!(gnutls_session_get_flags(agent->session) & GNUTLS_SFLAGS_SESSION_TICKET))
+		return;
+	gnutls_free(agent->ticket.data);
+	agent->ticket = (gnutls_datum_t){ 0 };
+	if (gnutls_session_get_data2(agent->session, &agent->ticket) < 0)
+		agent->ticket = (gnutls_datum_t){ 0 };
 }
 
 static void note_answer(struct swarm *swarm, struct agent *agent, const char *answer)
@@ -254,14 +268,14 @@ static void note_answer(struct swarm *swarm, struct agent *agent, const char *an
 		agent->state = SILENT;
 }
 
-static void hang_up(struct swarm *swarm, struct agent *agent)
+static void hang_up(struct agent *agent)
 {
 	if (agent->state == AWAY)
 		return;
+	keep_ticket(agent);
 	close(agent->fd);
 	gnutls_deinit(agent->session);
 	agent->state = AWAY;
-	swarm->connected--;
 }
 
 /* An answer without a body comes in one record. */
@@ -276,7 +290,7 @@ static void listen_to(struct swarm *swarm, struct agent *agent)
 	}
 	/* The server lets go of who says nothing. */
 	if (len == 0 && agent->state == SILENT) {
-		hang_up(swarm, agent);
+		hang_up(agent);
 		return;
 	}
 	if (len == 0 || (len != GNUTLS_E_AGAIN && len != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal((int)len)))
@@ -303,7 +317,8 @@ double swarm_connect(struct swarm *swarm, unsigned at_once, int wait)
 	double began_s = bench_now_s();
 	size_t next = 0;
 
-	while (swarm->connected < swarm->count) {
+	swarm->resumed = 0;
+	while (next < swarm->count || swarm->greeting > 0) {
 		for (; next < swarm->count && swarm->greeting < at_once; next++) {
 			swarm->agents[next].wait = next < SWARM_FREE ? -1 : wait;
 			begin(swarm, &swarm->agents[next]);
@@ -311,6 +326,11 @@ double swarm_connect(struct swarm *swarm, unsigned at_once, int wait)
 		go_on(swarm, 1000);
 	}
 	return bench_now_s() - began_s;
+}
+
+size_t swarm_resumed(const struct swarm *swarm)
+{
+	return swarm->resumed;
 }
 
 size_t swarm_hold(struct swarm *swarm, double seconds)
@@ -326,7 +346,7 @@ size_t swarm_hold(struct swarm *swarm, double seconds)
 void swarm_disconnect(struct swarm *swarm)
 {
 	for (size_t i = 0; i < swarm->count; i++)
-		hang_up(swarm, &swarm->agents[i]);
+		hang_up(&swarm->agents[i]);
 }
 
 /* --- Peaks ------------------------------------------------------------------------------------------------------------------ */
@@ -345,7 +365,7 @@ struct swarm_peak swarm_peak(struct swarm *swarm, unsigned at_once, double secon
 	size_t max = 4000000;
 
 	for (size_t i = 0; i < at_once; i++) {
-		hang_up(swarm, &swarm->agents[i]);
+		hang_up(&swarm->agents[i]);
 		swarm->agents[i].wait = 0;
 		begin(swarm, &swarm->agents[i]);
 	}

@@ -22,6 +22,8 @@ size_t swarm_count(const struct swarm *swarm);
 
 /* Connect all, `at_once` handshakes under way; each then polls with `wait` again and again, or once when it is negative.  Seconds it took. */
 double swarm_connect(struct swarm *swarm, unsigned at_once, int wait);
+/* How many of these were spared the whole handshake: all that had been connected before, when the server allows it. */
+size_t swarm_resumed(const struct swarm *swarm);
 /* Go on polling for `seconds`; how many polls were answered. */
 size_t swarm_hold(struct swarm *swarm, double seconds);
 void swarm_disconnect(struct swarm *swarm);
