@@ -100,8 +100,18 @@ struct certctl_jobs_context {
 /** Have a request made and send it.  0, also when one side refused it and the other was told. */
 int certctl_jobs_request(const struct certctl_jobs_context *context, const json_t *job,
 	struct certctl_error *err) CERTCTL_CHECKED;
-/** Have deployments made, and their reports put into the spool.  0, whatever their outcome. */
-int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t *jobs,
+/** Have deployments made and targets tested, and the reports put into the spool.  0, whatever their outcome. */
+int certctl_jobs_make(const struct certctl_jobs_context *context, const json_t *jobs,
+	struct certctl_error *err) CERTCTL_CHECKED;
+/** Ask the worker.  `ret` is the caller's to json_decref. */
+int certctl_jobs_ask_worker(const struct certctl_jobs_context *context, const char *operation, json_t *argument,
+	int64_t wait_ms, json_t **ret, struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * Test a target (target_test.c): ask its plugin, and look at what would become of the certificates that it has.
+ * @param ret_report  `outcome` "passed" or "failed"; the caller's to json_decref
+ * @return 0, whatever the outcome; an error when it could not be found out now
+ */
+int certctl_target_test(const struct certctl_jobs_context *context, const json_t *job, json_t **ret_report,
 	struct certctl_error *err) CERTCTL_CHECKED;
 /** Send what the spool holds. */
 int certctl_jobs_flush(const struct certctl_jobs_context *context, struct certctl_error *err) CERTCTL_CHECKED;

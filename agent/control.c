@@ -232,11 +232,12 @@ int certctl_control_status(struct certctl_control *control, const char *job_id, 
 
 /* --- Beside the work ------------------------------------------------------------------------------------------------- */
 
-int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *after, json_t **ret_rows,
-	const char **ret_after, struct certctl_error *err)
+int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *target_id, const char *after,
+	json_t **ret_rows, const char **ret_after, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *reply = NULL;
-	char *rest = talloc_asprintf(mem, "plan%s%s", after ? "?after=" : "", after ? after : "");
+	char *rest = talloc_asprintf(mem, "plan%s%s%s%s", target_id ? "?target_id=" : "", target_id ? target_id : "",
+		after ? target_id ? "&after=" : "?after=" : "", after ? after : "");
 	int rc = rest ? own_exchange(control, "GET", rest, NULL, 0, &reply, err)
 		      : certctl_fail(err, CERTCTL_E_NO_MEMORY, "control plane");
 

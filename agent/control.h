@@ -58,10 +58,11 @@ int certctl_control_status(struct certctl_control *control, const char *job_id, 
 	struct certctl_error *err) CERTCTL_CHECKED;
 /**
  * What this agent is to keep; nothing is claimed.  A page: `after` is NULL, then what *ret_after was until that is NULL.
+ * @param target_id  of this target alone; NULL: of all, and of none
  * @param ret_rows  the caller's to json_decref; *ret_after is on `mem`
  */
-int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *after, json_t **ret_rows,
-	const char **ret_after, struct certctl_error *err) CERTCTL_CHECKED;
+int certctl_control_plan(struct certctl_control *control, TALLOC_CTX *mem, const char *target_id, const char *after,
+	json_t **ret_rows, const char **ret_after, struct certctl_error *err) CERTCTL_CHECKED;
 /** [{"binding_id", "served_fingerprint"}], borrowed. */
 int certctl_control_observe(struct certctl_control *control, json_t *observations,
 	struct certctl_error *err) CERTCTL_CHECKED;

@@ -1,4 +1,4 @@
-/* Deployments in hand.  Knows nothing of polling, nor of what a deployment is: jobs.c does. */
+/* Deployments in hand, and tests of targets between them.  Knows nothing of polling, nor of what a deployment is: jobs.c does. */
 #include "deployments.h"
 
 #include "agent.h"
@@ -120,7 +120,7 @@ static int make_round(struct certctl_deployments *deployments, struct certctl_er
 	CERTCTL_AUTO(json_decref) json_t *batch = take_batch(deployments);
 
 	if (json_array_size(batch) > 0)
-		rc = certctl_jobs_deploy(&context, batch, err);
+		rc = certctl_jobs_make(&context, batch, err);
 	end_batch(deployments, rc == 0);
 	return rc == 0 ? certctl_jobs_flush(&context, err) : rc;
 }

@@ -1,5 +1,5 @@
 /**
- * The deployments this agent holds, and the thread that makes them.  While it works, polls go on: they tell the control plane what
+ * The deployments and tests of targets this agent holds, and the thread that makes them.  While it works, polls go on: they tell the control plane what
  * is held, which keeps the leases, and bring requests that need not wait for a slow server to reload.
  */
 #ifndef CERTCTL_AGENT_DEPLOYMENTS_H

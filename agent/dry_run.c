@@ -37,12 +37,14 @@ static int collect(struct certctl_agent *agent, struct certctl_session *session,
 		CERTCTL_AUTO(json_decref) json_t *rows = NULL;
 
 		if (rc == 0)
-			rc = certctl_control_plan(session->control, mem, after, &rows, &after, err);
+			rc = certctl_control_plan(session->control, mem, NULL, after, &rows, &after, err);
 		for (size_t i = 0; rc == 0 && i < json_array_size(rows); i++) {
 			json_t *row = json_array_get(rows, i);
 
 			if (json_is_object(json_object_get(row, "version")))
 				rc = add_look(agent, row, err);
+			/* Secrets may be among them. */
+			json_object_del(json_object_get(row, "target"), "options");
 			json_array_append(all, row);
 		}
 	} while (rc == 0 && after);

@@ -1,5 +1,5 @@
 /*
- * Jobs: requests made and sent, deployments made and reported.  Whatever is lost on the way is handed out again, and everything
+ * Jobs: requests made and sent, deployments and tests made and reported.  Whatever is lost on the way is handed out again, and everything
  * here may be done twice.
  */
 #include "agent.h"
@@ -52,9 +52,11 @@ json_t *certctl_jobs_deployment(const json_t *job)
 
 json_t *certctl_jobs_status(const json_t *job, const json_t *report)
 {
-	static const char *const members[] = { "outcome", "verified", "served_fingerprint", "steps", "error", NULL };
+	static const char *const members[] = { "outcome", "verified", "served_fingerprint", "steps", "certificates",
+		"error", NULL };
 	const char *outcome = certctl_json_text_or(report, "outcome", "");
-	bool is_good = strcmp(outcome, "completed") == 0 || strcmp(outcome, "unchanged") == 0;
+	bool is_good = strcmp(outcome, "completed") == 0 || strcmp(outcome, "unchanged") == 0 ||
+		       strcmp(outcome, "passed") == 0;
 
 	return json_pack("{s:I, s:s, s:o}", "token", (json_int_t)certctl_json_integer_or(job, "token", 0), "state",
 		is_good ? "Completed" : "Failed", "report", pick(report, members));
@@ -108,7 +110,7 @@ static int report(const struct certctl_jobs_context *context, const json_t *job,
 
 /* --- Requests -------------------------------------------------------------------------------------------------------- */
 
-static int ask_worker(const struct certctl_jobs_context *context, const char *operation, json_t *argument,
+int certctl_jobs_ask_worker(const struct certctl_jobs_context *context, const char *operation, json_t *argument,
 	int64_t wait_ms, json_t **ret, struct certctl_error *err)
 {
 	return certctl_link_ask(&(struct certctl_link_call){ .socket = context->socket,
@@ -144,7 +146,7 @@ int certctl_jobs_request(const struct certctl_jobs_context *context, const json_
 	CERTCTL_AUTO(json_decref)
 	json_t *argument = json_pack("{s:s, s:o}", "job_id", certctl_json_text_or(job, "id", ""), "certificate",
 		pick_certificate(job));
-	int rc = ask_worker(context, "csr", argument, CSR_WAIT_MS, &made, err);
+	int rc = certctl_jobs_ask_worker(context, "csr", argument, CSR_WAIT_MS, &made, err);
 
 	if (rc == 0)
 		return submit(context, job, made, err);
@@ -190,7 +192,7 @@ static int refuse_all(const struct certctl_jobs_context *context, const json_t *
 	return result;
 }
 
-int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
+static int deploy(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
 {
 	CERTCTL_AUTO(json_decref) json_t *list = json_array();
 	CERTCTL_AUTO(json_decref) json_t *answer = NULL;
@@ -198,7 +200,7 @@ int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t
 	for (size_t i = 0; i < json_array_size(jobs); i++)
 		json_array_append_new(list, certctl_jobs_deployment(json_array_get(jobs, i)));
 	CERTCTL_AUTO(json_decref) json_t *argument = json_pack("{s:O}", "deployments", list);
-	int rc = ask_worker(context, "deploy", argument, DEPLOY_WAIT_MS, &answer, err);
+	int rc = certctl_jobs_ask_worker(context, "deploy", argument, DEPLOY_WAIT_MS, &answer, err);
 
 	if (rc == 0)
 		return report_all(context, jobs, json_object_get(answer, "reports"), err);
@@ -207,4 +209,34 @@ int certctl_jobs_deploy(const struct certctl_jobs_context *context, const json_t
 	struct certctl_error why = *err;
 
 	return refuse_all(context, jobs, &why, err);
+}
+
+static int test(const struct certctl_jobs_context *context, const json_t *job, struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *what = NULL;
+	int rc = certctl_target_test(context, job, &what, err);
+
+	if (rc < 0 && (err->retryable || rc == CERTCTL_E_CANCELLED))
+		return rc;
+	if (rc < 0)
+		what = refusal(err);
+	return report(context, job, what, err);
+}
+
+int certctl_jobs_make(const struct certctl_jobs_context *context, const json_t *jobs, struct certctl_error *err)
+{
+	CERTCTL_AUTO(json_decref) json_t *deployments = json_array();
+	CERTCTL_AUTO(json_decref) json_t *tests = json_array();
+
+	for (size_t i = 0; i < json_array_size(jobs); i++) {
+		json_t *job = json_array_get(jobs, i);
+
+		json_array_append(strcmp(certctl_json_text_or(job, "step", ""), "test") == 0 ? tests : deployments,
+			job);
+	}
+	int rc = json_array_size(deployments) > 0 ? deploy(context, deployments, err) : 0;
+
+	for (size_t i = 0; rc == 0 && i < json_array_size(tests); i++)
+		rc = test(context, json_array_get(tests, i), err);
+	return rc;
 }

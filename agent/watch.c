@@ -155,7 +155,7 @@ static int look_at_all(struct watch *watch, struct certctl_error *err)
 		CERTCTL_AUTO(json_decref) json_t *rows = NULL;
 
 		if (rc == 0)
-			rc = certctl_control_plan(watch->session.control, mem, after, &rows, &after, err);
+			rc = certctl_control_plan(watch->session.control, mem, NULL, after, &rows, &after, err);
 		if (rc == 0)
 			rc = look_at_page(watch, rows, err);
 	} while (rc == 0 && after);

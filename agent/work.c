@@ -1,4 +1,4 @@
-/* The work loop: send what waits, ask for work, make requests and hand deployments on, again. */
+/* The work loop: send what waits, ask for work, make requests and hand on what takes longer, again. */
 #include "agent.h"
 #include "deployments.h"
 #include "spool.h"
@@ -57,7 +57,7 @@ static int hand_out(struct work *work, const struct certctl_jobs_context *contex
 			certctl_log(CERTCTL_LOG_ERROR, "job.unreadable", "job", id, NULL);
 		else if (strcmp(step, "csr") == 0)
 			rc = certctl_jobs_request(context, job, &why);
-		else if (strcmp(step, "deploy") == 0)
+		else if (strcmp(step, "deploy") == 0 || strcmp(step, "test") == 0)
 			json_array_append(deployments, job);
 		else
 			certctl_log(CERTCTL_LOG_WARNING, "job.unknown", "job", id, "step", step, NULL);

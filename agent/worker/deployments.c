@@ -99,7 +99,7 @@ static void log_report(const struct certctl_prepared *item)
 {
 	const struct certctl_deploy_report *report = &item->report;
 	const char *outcome = certctl_worker_outcome_name(report->outcome);
-	const char *certificate = item->request.certificate_id, *target = item->request.target_id;
+	const char *certificate = item->request.certificate_id, *target = item->request.target.id;
 
 	if (report->outcome == CERTCTL_DEPLOY_COMPLETED || report->outcome == CERTCTL_DEPLOY_UNCHANGED)
 		certctl_log(CERTCTL_LOG_INFO, "deployment.done", "job", item->job_id, "certificate", certificate,

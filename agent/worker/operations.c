@@ -100,6 +100,7 @@ static const struct operation {
 	{ "destroyed", destroyed },
 	{ "look", certctl_worker_look },
 	{ "status", certctl_worker_status },
+	{ "test", certctl_worker_test },
 	{ "told", told },
 };
 

@@ -24,32 +24,31 @@ static int check_leaf(TALLOC_CTX *mem, const struct certctl_request_deployment *
 /* Certificates of one server share its plugin process, and one activation. */
 static struct certctl_connector *find_target(const struct certctl_prepared *items, size_t index)
 {
-	const struct certctl_request_deployment *wanted = &items[index].request;
+	const struct certctl_request_target *wanted = &items[index].request.target;
 
 	for (size_t i = 0; i < index; i++) {
-		const struct certctl_request_deployment *other = &items[i].request;
+		const struct certctl_request_target *other = &items[i].request.target;
 
-		if (items[i].target && strcmp(other->target_id, wanted->target_id) == 0 &&
-			strcmp(other->plugin, wanted->plugin) == 0 &&
-			json_equal(other->target_options, wanted->target_options))
+		if (items[i].target && strcmp(other->id, wanted->id) == 0 &&
+			strcmp(other->plugin, wanted->plugin) == 0 && json_equal(other->options, wanted->options))
 			return items[i].target;
 	}
 	return NULL;
 }
 
-static int open_target(struct certctl_worker *worker, TALLOC_CTX *mem, const struct certctl_request_deployment *request,
+int certctl_open_target(struct certctl_worker *worker, TALLOC_CTX *mem, const struct certctl_request_target *target,
 	struct certctl_connector **ret, struct certctl_error *err)
 {
 	const struct certctl_description *description;
 	CERTCTL_AUTO(json_decref) json_t *config = NULL;
-	int rc = certctl_plugin_describe(worker->pool, CERTCTL_TARGET, request->plugin, &description, err);
+	int rc = certctl_plugin_describe(worker->pool, CERTCTL_TARGET, target->plugin, &description, err);
 
 	if (rc < 0)
 		return rc;
-	config = request->target_options ? json_incref((json_t *)request->target_options) : json_object();
+	config = target->options ? json_incref((json_t *)target->options) : json_object();
 	return certctl_connector_new(mem, worker->pool,
 		&(struct certctl_connector_options){
-			.name = talloc_asprintf(mem, "targets/%s", request->target_id),
+			.name = talloc_asprintf(mem, "targets/%s", target->id),
 			.description = description,
 			.config = config,
 			.commands = worker->commands,
@@ -119,11 +118,11 @@ int certctl_prepare(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t
 			item->request.public_key_sha256, &item->key, err);
 	if (rc < 0)
 		return rc;
-	if (!item->request.target_id)
+	if (!item->request.target.id)
 		return accept_without_target(mem, item, leaf, err);
 	item->target = find_target(items, index);
 	if (!item->target)
-		rc = open_target(worker, mem, &item->request, &item->target, err);
+		rc = certctl_open_target(worker, mem, &item->request.target, &item->target, err);
 	if (rc == 0)
 		fill_deployment(item);
 	return rc;

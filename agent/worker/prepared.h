@@ -17,6 +17,10 @@ struct certctl_prepared {
 	bool is_over;
 };
 
+/** A plugin's instance with the options of a target, on `mem`; nothing is started before the first call.  `options` may be NULL. */
+int certctl_open_target(struct certctl_worker *worker, TALLOC_CTX *mem, const struct certctl_request_target *target,
+	struct certctl_connector **ret, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** Fill items[index] from `one`; those before it may share their connector. */
 int certctl_prepare(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *one, struct certctl_prepared *items,
 	size_t index, struct certctl_error *err) CERTCTL_CHECKED;

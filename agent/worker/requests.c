@@ -219,23 +219,43 @@ static int read_version(TALLOC_CTX *mem, const json_t *version, struct certctl_r
 	return rc;
 }
 
-static int read_target(TALLOC_CTX *mem, const json_t *target, const json_t *binding,
-	struct certctl_request_deployment *out, struct certctl_error *err)
+static const char *const options_alone[] = { "options", NULL };
+
+static int read_target(TALLOC_CTX *mem, const json_t *target, struct certctl_request_target *ret,
+	struct certctl_error *err)
 {
-	static const char *const documents[] = { "options", NULL };
-	struct target_part target_part = { 0 };
-	struct binding_part binding_part = { 0 };
-	int rc = read_part(mem, target, "target", target_fields, documents, &target_part, err);
+	struct target_part part = { 0 };
+	int rc = read_part(mem, target, "target", target_fields, options_alone, &part, err);
 
 	if (rc == 0)
-		rc = read_options(target, "target", &out->target_options, err);
-	if (rc == 0)
-		rc = read_part(mem, binding, "binding", binding_fields, documents, &binding_part, err);
+		rc = read_options(target, "target", &ret->options, err);
+	ret->id = part.id;
+	ret->plugin = part.plugin;
+	return rc;
+}
+
+static int read_binding(TALLOC_CTX *mem, const json_t *binding, struct certctl_request_deployment *out,
+	struct certctl_error *err)
+{
+	struct binding_part part = { 0 };
+	int rc = read_part(mem, binding, "binding", binding_fields, options_alone, &part, err);
+
 	if (rc == 0)
 		rc = read_options(binding, "binding", &out->binding_options, err);
-	out->target_id = target_part.id;
-	out->plugin = target_part.plugin;
-	out->binding_id = binding_part.id;
+	out->binding_id = part.id;
+	return rc;
+}
+
+int certctl_request_test(TALLOC_CTX *mem, const json_t *argument, struct certctl_request_target *ret,
+	struct certctl_error *err)
+{
+	struct certctl_request_target target = { 0 };
+	int rc = json_object_size(argument) == 1
+			 ? read_target(mem, json_object_get(argument, "target"), &target, err)
+			 : certctl_fail(err, CERTCTL_E_INVALID, "argument: a target and nothing else expected");
+
+	if (rc == 0)
+		*ret = target;
 	return rc;
 }
 
@@ -253,8 +273,11 @@ int certctl_request_deployment(TALLOC_CTX *mem, const json_t *one, struct certct
 		rc = read_certificate(mem, one, &certificate, &out.names, err);
 	if (rc == 0)
 		rc = read_version(mem, json_object_get(one, "version"), &out, err);
-	if (rc == 0 && target && !json_is_null(target))
-		rc = read_target(mem, target, json_object_get(one, "binding"), &out, err);
+	if (rc == 0 && target && !json_is_null(target)) {
+		rc = read_target(mem, target, &out.target, err);
+		if (rc == 0)
+			rc = read_binding(mem, json_object_get(one, "binding"), &out, err);
+	}
 	if (rc < 0)
 		return rc;
 	out.job_id = job.job_id;

@@ -13,6 +13,15 @@
 int certctl_request_csr(TALLOC_CTX *mem, const json_t *argument, struct certctl_key_order *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** A server, and the plugin that knows its kind. */
+struct certctl_request_target {
+	const char *id, *plugin;
+	const json_t *options; /* borrowed from the request; checked by the plugin's own table; may be NULL */
+};
+/** `argument` of "test". */
+int certctl_request_test(TALLOC_CTX *mem, const json_t *argument, struct certctl_request_target *ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 /** One deployment of "deploy". */
 struct certctl_request_deployment {
 	const char *job_id, *certificate_id;
@@ -23,10 +32,10 @@ struct certctl_request_deployment {
 	const char *leaf_pem, *chain_pem;
 	const char *fingerprint_sha256, *public_key_sha256;
 	int64_t not_after_unix_s;
-	const char *target_id; /* NULL: no server uses this certificate; plugin and binding are NULL then */
-	const char *plugin, *binding_id;
-	const json_t *target_options,
-		*binding_options; /* borrowed from the request; checked by the plugin's own tables */
+	struct certctl_request_target
+		target; /* id NULL: no server uses this certificate; all of binding is NULL then */
+	const char *binding_id;
+	const json_t *binding_options; /* borrowed from the request; checked by the plugin's own table */
 	bool is_rollback;
 };
 int certctl_request_deployment(TALLOC_CTX *mem, const json_t *one, struct certctl_request_deployment *ret,

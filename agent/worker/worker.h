@@ -54,6 +54,9 @@ int certctl_worker_deploy(struct certctl_worker *worker, TALLOC_CTX *mem, const 
 /** The operation "look": {"deployments": [...]} -> {"looks": [...]}, in their order: what would be done, and what is served. */
 int certctl_worker_look(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
+/** The operation "test": {"target"} -> {"elapsed_ms", "error"}: what its plugin says of the server; null: a deployment may begin. */
+int certctl_worker_test(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
+	struct certctl_error *err) CERTCTL_CHECKED;
 /** The operation "status"; with "is_short" without lists. */
 int certctl_worker_status(struct certctl_worker *worker, TALLOC_CTX *mem, const json_t *argument, json_t **ret,
 	struct certctl_error *err) CERTCTL_CHECKED;

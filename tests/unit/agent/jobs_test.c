@@ -49,8 +49,9 @@ static void the_outcome_decides_the_state(void)
 {
 	static const struct {
 		const char *outcome, *state;
-	} rows[] = { { "completed", "Completed" }, { "unchanged", "Completed" }, { "rolled_back", "Failed" },
-		{ "broken", "Failed" }, { "refused", "Failed" }, { "", "Failed" } };
+	} rows[] = { { "completed", "Completed" }, { "unchanged", "Completed" }, { "passed", "Completed" },
+		{ "failed", "Failed" }, { "rolled_back", "Failed" }, { "broken", "Failed" }, { "refused", "Failed" },
+		{ "", "Failed" } };
 	CERTCTL_AUTO(json_decref) json_t *job = parse("{\"id\":\"job-1\",\"token\":9007199254740993}");
 
 	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {

@@ -84,11 +84,11 @@ static void a_deployment_is_read_whole(void)
 
 	ASSERT_OK(certctl_request_deployment(test_mem(), one, &request, &err), err);
 	ASSERT_TEXT(request.job_id, "job-1");
-	ASSERT_TEXT(request.target_id, "tgt-web");
-	ASSERT_TEXT(request.plugin, "nginx");
+	ASSERT_TEXT(request.target.id, "tgt-web");
+	ASSERT_TEXT(request.target.plugin, "nginx");
 	ASSERT_TEXT(request.binding_id, "bnd-1");
 	ASSERT_TEXT(request.leaf_pem, "-----BEGIN\nX");
-	ASSERT_TEXT(certctl_json_text_or(request.target_options, "prefix", ""), "/x");
+	ASSERT_TEXT(certctl_json_text_or(request.target.options, "prefix", ""), "/x");
 	CU_ASSERT_EQUAL(request.sequence, 3);
 	CU_ASSERT_TRUE(request.is_rollback);
 }
@@ -101,7 +101,7 @@ static void a_deployment_without_a_target_has_neither_plugin_nor_binding(void)
 	struct certctl_error err = { 0 };
 
 	ASSERT_OK(certctl_request_deployment(test_mem(), one, &request, &err), err);
-	ASSERT_TEXT(request.target_id, NULL);
+	ASSERT_TEXT(request.target.id, NULL);
 	ASSERT_TEXT(request.binding_id, NULL);
 }
 
@@ -135,11 +135,32 @@ static void bad_deployments_are_refused_by_name(void)
 	}
 }
 
+static void a_test_names_a_target_and_nothing_else(void)
+{
+	static const char *const bad[] = { "{}", "{\"target\":null}", "{\"target\":{\"id\":\"tgt-1\"}}",
+		"{\"target\":{\"id\":\"tgt-1\",\"plugin\":\"../x\"}}", "{" TARGET ",\"job_id\":\"job-1\"}",
+		"{\"target\":{\"id\":\"tgt-1\",\"plugin\":\"nginx\",\"options\":[]}}" };
+	CERTCTL_AUTO(json_decref) json_t *good = parse("{" TARGET "}");
+	struct certctl_request_target target = { 0 };
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(certctl_request_test(test_mem(), good, &target, &err), err);
+	ASSERT_TEXT(target.id, "tgt-web");
+	ASSERT_TEXT(target.plugin, "nginx");
+	ASSERT_TEXT(certctl_json_text_or(target.options, "prefix", ""), "/x");
+	for (size_t i = 0; i < CERTCTL_COUNT(bad); i++) {
+		CERTCTL_AUTO(json_decref) json_t *argument = parse(bad[i]);
+
+		ASSERT_FAILS(certctl_request_test(test_mem(), argument, &target, &err), CERTCTL_E_INVALID, "", err);
+	}
+}
+
 const struct test tests[] = {
 	TEST(a_csr_request_is_read_with_canonical_names),
 	TEST(bad_csr_requests_are_refused_by_name),
 	TEST(a_deployment_is_read_whole),
 	TEST(a_deployment_without_a_target_has_neither_plugin_nor_binding),
 	TEST(bad_deployments_are_refused_by_name),
+	TEST(a_test_names_a_target_and_nothing_else),
 	{ 0 },
 };
