@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """The audit trail: nothing acknowledged is missing after kill -9, nothing changed stays unseen, exports prove themselves."""
-import contextlib
 import csv
 import hashlib
 import http.client
 import io
 import json
 import os
-import signal
 import subprocess
 import threading
 import unittest
@@ -29,13 +27,8 @@ class Trail(Story):
 
     # --- helpers
 
-    def socket(self):
-        data = os.path.join(self.control.state, "postgres")
-        base = "/run" if os.getuid() == 0 else os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
-        return os.path.join(base, "certctl-" + hashlib.sha256(data.encode()).hexdigest()[:16])
-
     def psql(self, sql, user="postgres", expect=0):
-        done = subprocess.run(["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.socket(), "-U", user, "-d", "certctl",
+        done = subprocess.run(["psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", self.control.socket(), "-U", user, "-d", "certctl",
                                "-c", sql], capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done.stdout.strip() + done.stderr.strip()
@@ -67,7 +60,7 @@ class Trail(Story):
     def await_sealed(self):
         """Everything there is, but for what this very question adds."""
         eventually("the trail is sealed", lambda: self.psql(
-            "SELECT (SELECT max(size) FROM audit_batches) = (SELECT count(*) FROM audit_events)") == "t", 30)
+            "SELECT (SELECT max(size) FROM audit_batches) = (SELECT count(*) FROM audit_events)") == "t", 60)
 
     def superuser_changes(self, sql):
         self.psql(f"SET session_replication_role = replica; {sql}")
@@ -87,17 +80,11 @@ class KilledWhileWriting(Trail):
                 must_stop.wait(0.05)
 
     def kill_postgres(self):
-        with open(os.path.join(self.control.state, "postgres", "postmaster.pid"), encoding="ascii") as file:
-            pid = int(file.readline())
-        os.kill(pid, signal.SIGKILL)
-        # One whose certctld was killed before it is our child now, and would look alive until we say farewell.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        self.control.kill_postgres()
         eventually("the database is back", lambda: self.api.get("/api/v1/agents"), 60)
 
     def kill_server(self):
         self.control.process.kill()
-        self._processes.remove(self.control.process)
         self.keep(self.control.start())
 
     def test_every_answered_call_is_in_the_trail(self):
@@ -204,11 +191,11 @@ class Tampering(Trail):
     def test_a_transaction_that_holds_the_sealer_back_is_named(self):
         self.begin()
         sleeper = subprocess.Popen(
-            ["psql", "-X", "-h", self.socket(), "-U", "postgres", "-d", "certctl",
+            ["psql", "-X", "-h", self.control.socket(), "-U", "postgres", "-d", "certctl",
              "-c", "BEGIN; SELECT pg_current_xact_id(); SELECT pg_sleep(600)"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            pid = eventually("it sleeps", lambda: self.psql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 30)
+            pid = eventually("it sleeps", lambda: self.psql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 60)
             self.api.get("/api/v1/agents")
             eventually("the log names it", lambda: f"backend={pid} user=postgres application=psql" in self.control.process.output(), 60)
             self.psql(f"SELECT pg_terminate_backend({pid})")

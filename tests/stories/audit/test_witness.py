@@ -49,7 +49,6 @@ class Witness(Story):
                                                      capture_output=True, text=True, check=False).stderr)
         last = heads[-1]["batch"]
         self.control.process.kill()
-        self._processes.remove(self.control.process)
         # Somebody with all of the database and the server's folder takes the end of the trail away, and every trace of it.
         ask(self.control.state, f"""SET session_replication_role = replica;
             DELETE FROM audit_events e USING audit_batches b WHERE b.batch = {last} - 1 AND (e.txid, e.seq) > (b.last_txid, b.last_seq);

@@ -19,9 +19,7 @@ class Plans(Story):
     def test_lists_walk_indexes(self):
         control = ControlPlane(self.folder)
         self.keep(control.start())
-        with open(os.path.join(control.state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
-            socket = file.read().splitlines()[4]
-        run(["psql", "-X", "-q", "-h", socket, "-U", "postgres", "-d", "certctl", "-v", "count=3000", "-f",
+        run(["psql", "-X", "-q", "-h", control.socket(), "-U", "postgres", "-d", "certctl", "-v", "count=3000", "-f",
              os.path.join(SOURCE, "tests/bench/seed.sql")])
         self.assertEqual("3000", ask(control.state, "SELECT count(*) FROM managed_certificates"))
         self.assertEqual("0", ask(control.state, FACTS), "the seed says other things than its versions")

@@ -1,7 +1,5 @@
 """Power cuts: certctld and its PostgreSQL killed under load.  What was acknowledged is there, once; what was not may not be."""
-import glob
 import os
-import signal
 import threading
 import time
 import unittest
@@ -44,10 +42,6 @@ class Faults(Story):
         for thread in threads:
             thread.join()
 
-    def postmaster(self):
-        with open(glob.glob(os.path.join(self.control.state, "postgres", "postmaster.pid"))[0], encoding="ascii") as file:
-            return int(file.readline())
-
     def assert_all_recorded(self):
         created = [row["resource_id"] for row in self.control.api.all("/api/v1/audit?type=enrollment_token_created&limit=500")]
         self.assertEqual(len(created), len(set(created)))
@@ -55,10 +49,10 @@ class Faults(Story):
 
     def test_certctld_killed_under_load_comes_back_with_everything_it_acknowledged(self):
         def kill_and_restart():
-            postmaster = self.postmaster()
+            postmaster = self.control.postmaster()
             self.control.process.kill()
             self.keep(self.control.start())
-            self.assertEqual(self.postmaster(), postmaster, "the live PostgreSQL is adopted")
+            self.assertEqual(self.control.postmaster(), postmaster, "the live PostgreSQL is adopted")
 
         self.under_load(kill_and_restart)
         self.assert_all_recorded()
@@ -66,14 +60,10 @@ class Faults(Story):
 
     def test_postgresql_killed_under_load_is_brought_back(self):
         def kill_and_wait():
-            postmaster = self.postmaster()
-            os.kill(postmaster, signal.SIGKILL)
-            eventually("another postmaster", lambda: os.path.exists(os.path.join(self.control.state, "postgres", "postmaster.pid"))
-                       and self.postmaster() != postmaster, 60)
-            begin = time.monotonic()
+            dead = self.control.kill_postgres()
+            eventually("another postmaster", lambda: self.control.postmaster() != dead, 60)
             eventually("ready again", self.is_ready, 60)
             self.assertEqual(self.control.api.get("/health")["status"], "ok")
-            self.assertLess(time.monotonic() - begin, 60)
 
         self.under_load(kill_and_wait)
         self.assert_all_recorded()

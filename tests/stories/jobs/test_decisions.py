@@ -164,6 +164,17 @@ class Decisions(Story):
                 self.assertEqual((1, 0, 1), (counts["matched"], counts["started"], counts["failed"]), counts)
                 self.assertEqual([], self.live(name))
                 self.assertIn("group ag-none" if name == "group" else words, self.why(name))
+        # A retry is asked under the rules of now; a change is refused with its field named.
+        self.certificate("again")
+        job = eventually("work", lambda: [j for j in self.agent.work(5)[1]["jobs"] if j["certificate"]["id"] == "mc-again"][0])
+        csr = self.agent.csr("-addext", "subjectAltName=DNS:other.example.com", key=self.agent.new_key("again"))
+        self.agent.ask("POST", f"/api/v1/agents/{self.agent.id}/csr", {"job_id": job["id"], "token": job["token"], "csr": csr})
+        with self.assertRaises(ApiError) as refused:
+            self.api.patch("/api/v1/certificates/mc-again", {"profile_id": "prof-narrow"})
+        self.assertEqual(422, refused.exception.status, refused.exception)
+        self.assertIn('"errors":[{"field":"sans","detail":"profile prof-narrow does not allow again.example.com"}]', refused.exception.body)
+        self.sql("UPDATE managed_certificates SET profile_id = 'prof-narrow' WHERE id = 'mc-again'")
+        self.refused(422, "sans: profile prof-narrow does not allow", lambda: self.decide(job, "retry"))
         self.refused(400, "nobody renews everything by accident", lambda: self.api.post("/api/v1/certificates/bulk-renew", {}))
         self.end()
 

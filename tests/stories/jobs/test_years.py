@@ -44,16 +44,13 @@ class Years(Story):
         self.control = ControlPlane(self.folder)
         process = self.control.start()
         process.kill()  # its database stays
-        with open(os.path.join(self.control.state, "postgres", "postmaster.pid"), encoding="ascii") as file:
-            self.postmaster = int(file.readline())
+        self.postmaster = self.control.postmaster()
 
     def sql(self, text):
         return ask(self.control.state, text)
 
     def script(self, text):
-        with open(os.path.join(self.control.state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
-            socket = file.read().splitlines()[4]
-        return run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", "certctl_owner", "-d", "certctl"], stdin_text=text,
+        return run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.control.socket(), "-U", "certctl_owner", "-d", "certctl"], stdin_text=text,
                    timeout_s=7000, env={**os.environ, "PGOPTIONS": "-c synchronous_commit=off -c statement_timeout=0 -c client_min_messages=warning"})
 
     def test_no_certificate_ends_that_could_have_been_saved_and_every_end_was_alarmed(self):

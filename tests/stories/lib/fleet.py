@@ -5,6 +5,7 @@ import pwd
 import shutil
 from urllib.parse import urlsplit
 
+from . import cluster
 from .client import Client
 from .processes import Process, eventually
 
@@ -53,6 +54,31 @@ class ControlPlane:
             key = file.read().strip()
         self.url, self.agents_url, self.ca_file = about["url"], about["agents_url"], about["ca_file"]
         self.api = Client(self.url, self.ca_file, key)
+
+    def postmaster(self):
+        """Pid of its private PostgreSQL, whichever certctld started it."""
+        return cluster.postmaster(self.state)
+
+    def socket(self):
+        """Where its private PostgreSQL listens: psql's -h."""
+        return cluster.socket(self.state)
+
+    def kill_postgres(self):
+        return cluster.kill(self.state)
+
+    def second(self, folder):
+        """Another server on this one's database, in `folder`, with the files that all servers of an installation share; not started yet."""
+        other = ControlPlane(folder)
+        os.makedirs(other.state)
+        os.chmod(folder, 0o711)
+        for shared in ("fleet-ca", "iss-local", "connectors.d"):
+            shutil.copytree(os.path.join(self.state, shared), os.path.join(other.state, shared))
+        for shared in ("sealing.key", "admin.key", "audit.key"):
+            if os.path.exists(os.path.join(self.state, shared)):
+                shutil.copy(os.path.join(self.state, shared), other.state)
+        other.environment = {**self.environment, "CERTCTL_DATABASE_URL": f"host={self.socket()} user=certctl dbname=certctl",
+                             "CERTCTL_DATABASE_MIGRATION_URL": f"host={self.socket()} user=certctl_owner dbname=certctl"}
+        return other
 
 
 class Host:
@@ -148,4 +174,4 @@ class Host:
                 raise RuntimeError(f"{process.name} ended at its start:\n{process.output()}")
             with open(process.log, "rb") as file:
                 return event.encode() in file.read()[begin:]
-        eventually(f"{process.name} is ready", check, 30)
+        eventually(f"{process.name} is ready", check, 60)

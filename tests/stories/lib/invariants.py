@@ -2,6 +2,7 @@
 import os
 import re
 
+from . import cluster
 from .processes import run
 
 SOURCE = os.environ.get("CERTCTL_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
@@ -16,9 +17,7 @@ def queries():
 
 def ask(state, sql, user="certctl_owner"):
     """Rows as text, from the private cluster of a state directory."""
-    with open(os.path.join(state, "postgres", "postmaster.pid"), encoding="utf-8") as file:
-        socket = file.read().splitlines()[4]
-    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", socket, "-U", user, "-d", "certctl",
+    return run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", cluster.socket(state), "-U", user, "-d", "certctl",
                 "-c", sql]).strip()
 
 

@@ -38,7 +38,7 @@ class SwarmAgent(Agent):
         where = urlsplit(control.agents_url)
         context = ssl.create_default_context(cafile=control.ca_file)
         context.load_cert_chain(self.certificate, self.key)
-        self._connection = http.client.HTTPSConnection(where.hostname, where.port, context=context, timeout=15)
+        self._connection = http.client.HTTPSConnection(where.hostname, where.port, context=context, timeout=30)
 
     def call(self, method, path, body=None):
         """Status and decoded body; OSError or HTTPException when the connection breaks, which is then made anew."""

@@ -12,7 +12,7 @@ def served(port, server_name, host="127.0.0.1"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection((host, port), timeout=10) as plain:
+    with socket.create_connection((host, port), timeout=30) as plain:
         with context.wrap_socket(plain, server_hostname=server_name) as tls:
             return hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
 
@@ -20,7 +20,7 @@ def served(port, server_name, host="127.0.0.1"):
 def verify(port, server_name, root_pem, host="127.0.0.1"):
     """Handshake that trusts this root alone and checks the name.  Raises ssl.SSLCertVerificationError."""
     context = ssl.create_default_context(cadata=root_pem)
-    with socket.create_connection((host, port), timeout=10) as plain:
+    with socket.create_connection((host, port), timeout=30) as plain:
         with context.wrap_socket(plain, server_hostname=server_name) as tls:
             return tls.getpeercert()
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Bad input of 24 classes on every route that the server describes: always 4xx and a problem, nothing written, nobody hurt."""
 import collections
-import http.client
 import json
 import os
 import re
