@@ -2,86 +2,16 @@
 """Agent and worker against a control plane that loses replies, fails and vanishes: nothing is lost, nothing is done twice."""
 import json
 import os
-import re
 import socket
 import struct
 import subprocess
 import unittest
 
+from base import AgentStory, NAME
 from lib import tls
-from lib.fake_control import FakeControl, public_key_sha256, version_of
-from lib.fleet import Host, program
-from lib.nginx import Nginx, PROGRAM
+from lib.fake_control import public_key_sha256
+from lib.fleet import program
 from lib.processes import Process, eventually, run
-from lib.story import Story
-
-NAME, AGENT = "web.example.com", "agent-1"
-SLOW_S = 5
-
-
-class AgentStory(Story):
-    def begin(self, nginx=PROGRAM, start=True):
-        os.mkdir(os.path.join(self.folder, "control"))
-        self.control = FakeControl(os.path.join(self.folder, "control"), AGENT)
-        self.control.start()
-        self.addCleanup(self.control.stop)
-        self.nginx = Nginx(self.folder, NAME)
-        self.keep(self.nginx.start())
-        self.program = nginx
-        where = ["-c", self.nginx.configuration, "-p", self.nginx.prefix]
-        self.host = Host(self.folder, self.control, "web-1", paths=[os.path.dirname(self.nginx.certificate)],
-                         commands=[" ".join([nginx, "-t", *where]), " ".join([nginx, "-s", "reload", *where])])
-        self.host.enrol_with(self.control.token)
-        if start:
-            self.start()
-
-    def start(self):
-        self.keep(self.host.start_worker())
-        self.keep(self.host.start_agent())
-
-    def certificate(self, certificate_id="mc-web"):
-        return {"id": certificate_id, "common_name": NAME, "key_type": "ECDSA_P256", "must_staple": False,
-                "names": [{"type": "dns", "value": NAME}]}
-
-    def request_csr(self, job_id):
-        self.control.add({"id": job_id, "type": "Issuance", "step": "csr", "certificate": self.certificate()})
-        return self.await_csr(job_id)
-
-    def await_csr(self, job_id):
-        return eventually("the request came", lambda: next(
-            (pem for job, pem in self.control.csrs if job == job_id and self.control.state(job) == "csr"), None))
-
-    def issue(self, csr_pem, sequence):
-        leaf = self.control.ca.sign(csr_pem, NAME, ["DNS:" + NAME])
-        return version_of(leaf, "", sequence)
-
-    def deployment(self, job_id, version, **changes):
-        return {"id": job_id, "type": "Deployment", "step": "deploy", "certificate": self.certificate(), "version": version,
-                "target": {"id": "tgt-web", "plugin": "nginx", "options": {
-                    "binary": self.program, "config": self.nginx.configuration, "prefix": self.nginx.prefix}},
-                "binding": {"id": "bnd-web", "options": {
-                    "certificate_path": self.nginx.certificate, "key_path": self.nginx.key,
-                    "probes": [{"address": f"127.0.0.1:{self.nginx.port}", "server_name": NAME}]}},
-                "is_rollback": False, **changes}
-
-    def await_state(self, job_id, state):
-        eventually(f"{job_id} is reported", lambda: self.control.state(job_id) in ("Completed", "Failed"), 90)
-        report = self.control.jobs[job_id]["reports"][-1]["report"]
-        self.assertEqual(state, self.control.state(job_id), json.dumps(report, indent=1))
-        return report
-
-    def reloads(self):
-        with open(os.path.join(self.nginx.prefix, "error.log"), encoding="utf-8") as file:
-            return len(re.findall(r"signal 1 \(SIGHUP\) received", file.read()))
-
-    def slow_nginx(self, seconds=SLOW_S):
-        """nginx whose first check takes a while."""
-        self.marker = os.path.join(self.folder, "checking")
-        path = os.path.join(self.folder, "slow-nginx")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\n[ -e {self.marker} ] || {{ touch {self.marker}; sleep {seconds}; }}\nexec {PROGRAM} \"$@\"\n")
-        os.chmod(path, 0o755)
-        return path
 
 
 class Replies(AgentStory):
@@ -100,7 +30,7 @@ class Replies(AgentStory):
         self.assertEqual(1, len({body["csr"] for body in self.control.enrolments}), "one identity request, asked again")
         self.assertEqual(1, len({pem for _, pem in self.control.csrs}), "one certificate request, sent again")
         self.assertEqual(1, len({json.dumps(one) for one in self.control.jobs["job-2"]["reports"]}), "one report, sent again")
-        self.assertEqual(1, self.reloads())
+        self.assertEqual(1, self.nginx.reloads())
         self.stop_all()
 
     def test_a_job_handed_out_again_is_found_unchanged(self):
@@ -110,15 +40,16 @@ class Replies(AgentStory):
         self.assertEqual("completed", self.await_state("job-2", "Completed")["outcome"])
         self.control.add(self.deployment("job-3", version, token=2))
         self.assertEqual("unchanged", self.await_state("job-3", "Completed")["outcome"])
-        self.assertEqual(1, self.reloads())
+        self.assertEqual(1, self.nginx.reloads())
         self.stop_all()
 
     def test_a_fenced_report_is_dropped(self):
-        self.begin(nginx=self.slow_nginx())
+        self.begin(nginx=self.held_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
-        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.await_deployment()
         self.control.jobs["job-2"]["token"] = 2  # somebody thought that we were dead
+        self.gate.open()
         self.await_state("job-2", "Completed")
         tokens = [report["token"] for report in self.control.jobs["job-2"]["reports"]]
         self.assertEqual([1, 2], tokens)
@@ -127,11 +58,12 @@ class Replies(AgentStory):
 
 class Absence(AgentStory):
     def test_a_report_survives_the_control_plane_and_the_agent(self):
-        self.begin(nginx=self.slow_nginx())
+        self.begin(nginx=self.held_nginx())
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
-        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.await_deployment()
         self.control.stop()
+        self.gate.open()
         spool = os.path.join(self.host.agent_dir, "spool")
         eventually("the report waits in the spool", lambda: os.listdir(spool) == ["job-2.json"], 60)
         self.host.agent.kill()
@@ -140,7 +72,7 @@ class Absence(AgentStory):
         self.control.start()
         self.assertEqual("completed", self.await_state("job-2", "Completed")["outcome"])
         eventually("the spool is empty", lambda: os.listdir(spool) == [])
-        self.assertEqual(1, self.reloads())
+        self.assertEqual(1, self.nginx.reloads())
         self.stop_all()
 
     def test_an_absent_worker_is_waited_for(self):
@@ -156,14 +88,15 @@ class Absence(AgentStory):
 
 class Killed(AgentStory):
     def test_both_halves_killed_in_a_deployment_finish_it_when_they_return(self):
-        self.begin(nginx=self.slow_nginx())
+        self.begin(nginx=self.held_nginx())
         old = tls.served(self.nginx.port, NAME)
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
-        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.await_deployment()
         self.host.worker.kill()
         self.host.agent.kill()
         self.assertEqual(old, tls.served(self.nginx.port, NAME))
+        self.gate.open()
         self.keep(self.host.start_worker())
         self.keep(self.host.start_agent())
         self.await_state("job-2", "Completed")
@@ -190,33 +123,23 @@ class Killed(AgentStory):
 
 class Time(AgentStory):
     def test_heartbeat_and_requests_do_not_wait_for_a_deployment(self):
-        self.begin(nginx=self.slow_nginx(15), start=False)
+        self.begin(nginx=self.held_nginx(), start=False)
         self.host.change("agent.yaml", heartbeat_s=1)
         self.start()
         version = self.issue(self.request_csr("job-1"), 1)
         self.control.add(self.deployment("job-2", version))
-        eventually("the deployment is under way", lambda: os.path.exists(self.marker))
+        self.await_deployment()
         before = len(self.control.heartbeats)
         self.request_csr("job-3")
         self.control.poll_s = 30  # a poll that is answered would be sign enough
         eventually("a heartbeat came", lambda: len(self.control.heartbeats) > before, 60)
         self.assertEqual("open", self.control.state("job-2"), "the deployment was over before the heartbeat")
-        self.assertTrue([line for line in self.control.requests if line.endswith("&held=job-2")])
+        eventually("it polls, and says what it has", lambda: [line for line in self.control.requests if line.endswith("&held=job-2")])
+        self.gate.open()
         self.await_state("job-2", "Completed")
         told = [body["plugins"] for _, body in self.control.heartbeats if "plugins" in body]
         self.assertEqual(1, len(told), "plugins are told once")
         self.assertIn("nginx", [plugin["id"] for plugin in told[0]])
-        self.stop_all()
-
-    def test_the_identity_is_renewed_before_its_end(self):
-        self.begin(start=False)
-        self.control.identity_seconds = 25
-        self.start()
-        eventually("a renewal came", lambda: self.control.renewals, 60)
-        self.assertNotEqual(self.control.enrolments[0]["csr"], self.control.renewals[0]["csr"], "a new key each time")
-        before = len(self.control.requests)
-        eventually("it is used", lambda: len(self.control.requests) > before + 2, 60)
-        self.request_csr("job-1")
         self.stop_all()
 
 
@@ -244,7 +167,7 @@ class Hostility(AgentStory):
         self.control.add({"id": "job-17", "type": "Issuance", "step": "csr", "certificate": self.certificate("../../etc/passwd")})
         self.assertIn("certificate.id", self.await_state("job-17", "Failed")["error"]["what"])
         self.assertFalse(os.path.exists("/etc/cron.d/x"))
-        self.assertEqual(0, self.reloads())
+        self.assertEqual(0, self.nginx.reloads())
         self.stop_all()
 
     def test_two_deployments_for_one_place_at_once_are_not_a_coin_toss(self):
@@ -256,7 +179,7 @@ class Hostility(AgentStory):
         self.keep(self.host.start_agent())
         self.await_state("job-2", "Completed")
         self.assertIn("binding bnd-web", self.await_state("job-3", "Failed")["error"]["what"])
-        self.assertEqual(1, self.reloads())
+        self.assertEqual(1, self.nginx.reloads())
         self.stop_all()
 
     def test_only_the_agents_user_may_talk_to_the_worker(self):

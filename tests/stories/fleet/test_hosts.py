@@ -10,7 +10,7 @@ from lib import tls
 from lib.agent import Agent
 from lib.fleet import ControlPlane, Host
 from lib.invariants import ask, assert_invariants
-from lib.nginx import Nginx, PROGRAM
+from lib.nginx import Gate, Nginx, PROGRAM
 from lib.processes import eventually
 from lib.story import Story
 
@@ -122,16 +122,13 @@ class Slept(Hosts):
         os.environ["CERTCTL_JOBS_LEASE_SECONDS"] = "10"
         self.addCleanup(os.environ.pop, "CERTCTL_JOBS_LEASE_SECONDS")
         self.begin()
-        marker = os.path.join(self.folder, "checking")
-        slow = os.path.join(self.folder, "slow-nginx")
-        with open(slow, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\n[ -e {marker} ] || {{ touch {marker}; sleep 4; }}\nexec {PROGRAM} \"$@\"\n")
-        os.chmod(slow, 0o755)
-        host = self.host("web", nginx_program=slow)
-        self.target(host)
+        gate = Gate(self.folder)
+        host = self.host("web", nginx_program=gate.program)
+        self.target(host, validate_timeout_s=600)
         self.order([host])
-        eventually("the deployment is under way", lambda: os.path.exists(marker), 60)
+        gate.await_reached()
         host.agent.signal(signal.SIGSTOP)
+        gate.open()
         # The same identity, on a host that was restored from a snapshot: it gets the job when the lease is over.
         twin = Agent.__new__(Agent)
         twin.control, twin.id = self.control, "agent-web"

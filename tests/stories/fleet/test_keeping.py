@@ -2,6 +2,7 @@
 """What an agent keeps, and tells: status, dry run, keys that are no more, keys that stay, servers that somebody changed by hand."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -108,11 +109,13 @@ class Drifted(Keeping):
         version = self.order()
         seen = eventually("it is observed", lambda: self.binding()["observed_at"] and self.binding())
         self.assertEqual(("Deployed", version["fingerprint_sha256"]), (seen["status"], seen["observed_fingerprint"]))
+        self.host.agent.signal(signal.SIGSTOP)  # it must not look at half a change
         for path in (self.nginx.certificate, self.nginx.key):
             os.unlink(path)
         tls.self_signed(NAME, self.nginx.certificate, self.nginx.key)
-        os.kill(self.nginx.process.pid, 1)
+        self.nginx.process.signal(signal.SIGHUP)
         eventually("another certificate is served", lambda: tls.served(self.nginx.port, NAME) != version["fingerprint_sha256"])
+        self.host.agent.signal(signal.SIGCONT)
         eventually("ours is served again", lambda: tls.served(self.nginx.port, NAME) == version["fingerprint_sha256"], 60)
         eventually("it is reported", lambda: self.binding()["status"] == "Deployed" and self.binding()["drifted_at"])
         kinds = [row["action"] for row in self.api.all("/api/v1/audit?resource_type=certificate&resource_id=mc-web")]
@@ -138,7 +141,7 @@ class Destroyed(Keeping):
         key = ask(self.control.state, f"SELECT public_key_sha256 FROM certificate_versions WHERE id = '{first['id']}'")
         self.assertEqual((AGENT, AGENT, key), (event["actor"], event["details"]["agent_id"], event["details"]["public_key_sha256"]))
         folder = os.path.join(self.host.folder, "state", "destroyed")
-        eventually("the worker need not tell again", lambda: not os.listdir(folder), 30)
+        eventually("the worker need not tell again", lambda: not os.listdir(folder), 60)
         self.assertEqual([], os.listdir(os.path.join(self.host.key_dir, "previous")))
         self.assertEqual(1, len(told()))
         self.stop_all()

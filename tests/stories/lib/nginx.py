@@ -62,8 +62,11 @@ class Nginx:
 
     def reloads(self):
         """How often it was told to read its configuration."""
+        return self.log().count("signal 1 (SIGHUP) received from")
+
+    def log(self):
         with open(os.path.join(self.prefix, "error.log"), encoding="utf-8") as file:
-            return file.read().count("signal 1 (SIGHUP) received from")
+            return file.read()
 
     def command(self, *more):
         """The argv that talks about this nginx: what a target's options and the worker's allow-list name."""
@@ -71,5 +74,27 @@ class Nginx:
 
     def start(self):
         self.process = Process("nginx", self.command("-g", "daemon off;"), os.path.join(self.prefix, "nginx.out"))
-        eventually("nginx serves", lambda: served(self.port, self.name), 30)
+        eventually("nginx serves", lambda: served(self.port, self.name))
         return self.process
+
+
+class Gate:
+    """An nginx program whose first check stops until it is let through: all the time one needs in the middle of a deployment."""
+
+    def __init__(self, folder):
+        self.program = os.path.join(folder, "held-nginx")
+        self._reached, self._open = os.path.join(folder, "gate-reached"), os.path.join(folder, "gate-open")
+        with open(self.program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n[ -e {self._reached} ] || {{ : >{self._reached}; until [ -e {self._open} ]; do sleep 0.1; done; }}\n"
+                       f"exec {PROGRAM} \"$@\"\n")
+        os.chmod(self.program, 0o755)
+
+    def is_reached(self):
+        return os.path.exists(self._reached)
+
+    def await_reached(self):
+        eventually("a deployment is under way", self.is_reached, 120)
+
+    def open(self):
+        with open(self._open, "w", encoding="ascii"):
+            pass

@@ -3,15 +3,14 @@
 import base64
 import os
 import stat
-import threading
-import time
 import unittest
 
 from lib import tls
 from lib.fleet import ControlPlane, Host, WORKER_CAPABILITIES
-from lib.nginx import Nginx, PROGRAM
+from lib.nginx import Gate, Nginx, PROGRAM
 from lib.processes import eventually
 from lib.story import Story
+from lib.watch import Watch
 
 NAME = "web.example.com"
 CERTIFICATE, TARGET, AGENT = "mc-web", "tgt-web", "agent-web-1"
@@ -28,7 +27,8 @@ class MainLine(Story):
         self.nginx = Nginx(self.folder, NAME)
         self.keep(self.nginx.start())
         self.old = tls.served(self.nginx.port, NAME)
-        self.options = {"binary": nginx_program, "config": self.nginx.configuration, "prefix": self.nginx.prefix}
+        self.options = {"binary": nginx_program, "config": self.nginx.configuration, "prefix": self.nginx.prefix,
+                        "validate_timeout_s": 600}
         where = ["-c", self.nginx.configuration, "-p", self.nginx.prefix]
         self.host = Host(self.folder, self.control, "web-1", paths=[os.path.dirname(self.nginx.certificate)],
                          commands=[" ".join([nginx_program, "-t", *where]),
@@ -164,30 +164,35 @@ class AskedFor(MainLine):
 
 class Killed(MainLine):
     def test_agent_and_worker_killed_in_a_deployment_finish_it_when_they_return(self):
-        self.begin(nginx_program=self.slow_nginx())
+        gate = Gate(self.folder)
+        self.begin(nginx_program=gate.program)
         self.ask_for_a_certificate()
-        eventually("the configuration is being checked", lambda: os.path.exists(self.marker), 120)
-        watch = Watch(self.nginx.port)
+        gate.await_reached()
+        watch = Watch(self.nginx.port, NAME)
         self.host.worker.kill()
         self.host.agent.kill()
         self.assertEqual([], [row for row in self.deployments() if row["status"] == "Completed"])
-        time.sleep(0.5)  # a while without both: nginx goes on
+        # A while without both: nginx goes on.
+        eventually("requests are served without them", lambda before=watch.count: watch.count > before + 10)
+        gate.open()
         self.keep(self.host.start_worker())
         self.keep(self.host.start_agent())
         self.await_deployment()
         version = self.version()
         self.assertEqual(version["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
-        seen = watch.end()
-        self.assertLessEqual(seen, {self.old, version["fingerprint_sha256"]})
+        watch.end()
+        self.assertLessEqual(set(watch.seen), {self.old, version["fingerprint_sha256"]})
         self.assertEqual([], watch.failures)
         self.assertEqual(1, len(self.jobs("Issuance")), "the crash must not issue twice")
         self.stop_all()
 
     def test_the_control_plane_killed_in_a_deployment_learns_its_end_when_it_returns(self):
-        self.begin(nginx_program=self.slow_nginx())
+        gate = Gate(self.folder)
+        self.begin(nginx_program=gate.program)
         self.ask_for_a_certificate()
-        eventually("the configuration is being checked", lambda: os.path.exists(self.marker), 120)
+        gate.await_reached()
         self.control.process.kill()
+        gate.open()
         eventually("the agent deploys and keeps its report", lambda: tls.served(self.nginx.port, NAME) != self.old and
                    os.listdir(os.path.join(self.host.agent_dir, "spool")), 60)
         self.keep(self.control.start())
@@ -195,40 +200,6 @@ class Killed(MainLine):
         self.assertEqual(self.version()["fingerprint_sha256"], tls.served(self.nginx.port, NAME))
         self.assertEqual(1, len(self.jobs("Issuance")))
         self.stop_all()
-
-    def slow_nginx(self):
-        """nginx whose first check takes a while: time to kill somebody in the middle of a deployment."""
-        self.marker = os.path.join(self.folder, "checking")
-        path = os.path.join(self.folder, "slow-nginx")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\n[ -e {self.marker} ] || {{ touch {self.marker}; sleep 5; }}\nexec {PROGRAM} \"$@\"\n")
-        os.chmod(path, 0o755)
-        return path
-
-
-class Watch:
-    """A client that never stops asking what is served."""
-
-    def __init__(self, port):
-        self._port = port
-        self._seen = set()
-        self.failures = []
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-
-    def _look(self):
-        while not self._is_over.is_set():
-            try:
-                self._seen.add(tls.served(self._port, NAME))
-            except OSError as error:
-                self.failures.append(repr(error))
-            self._is_over.wait(0.02)
-
-    def end(self):
-        self._is_over.set()
-        self._thread.join()
-        return self._seen
 
 
 def capabilities(pid, which):
