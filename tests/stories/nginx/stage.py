@@ -162,7 +162,7 @@ class Stage:
     def start(self):
         self.nginx = Process("nginx", self.command + ["-g", "daemon off;"], os.path.join(self.prefix, "out.log"))
         for site in self.sites:
-            eventually("nginx serves", lambda site=site: site.served() == site.first["fingerprint"], 30, 0.02)
+            eventually("nginx serves", lambda site=site: site.served() == site.first["fingerprint"], 60, 0.02)
 
     def reload(self):
         """A reload of somebody else's."""
@@ -178,7 +178,7 @@ class Stage:
                 {"kind": "text", "text": '";\n'}]})
         plan = {"files": files, "validate": [NGINX, "-t", "-c", self.configuration, "-p", self.prefix],
                 "activate": [NGINX, "-s", "reload", "-c", self.configuration, "-p", self.prefix],
-                "probes": [{"address": "127.0.0.1", "port": site.port, "server_name": site.name}], "probe_timeout_s": 20}
+                "probes": [{"address": "127.0.0.1", "port": site.port, "server_name": site.name}], "probe_timeout_s": 60}
         plan.update(changes)
         return plan
 
@@ -195,7 +195,7 @@ class Stage:
         path = write(os.path.join(self.folder, "spec.json"), json.dumps(spec))
         # A sanitized build looks for leaks by tracing itself, which a tracer around it forbids.
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"} if wrap else None
-        done = subprocess.run([*wrap, DRIVER, path, what], capture_output=True, text=True, timeout=120, check=False,
+        done = subprocess.run([*wrap, DRIVER, path, what], capture_output=True, text=True, timeout=300, check=False,
                               env=environment)
         self.log = done.stderr
         if done.returncode < 0 or (wrap and done.returncode > 128):

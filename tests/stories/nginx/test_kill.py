@@ -80,7 +80,7 @@ class Rounds:
         now = site.on_disk()
         check.assertIn(now, pairs)
         check.assertEqual(stage.journal(), [], recovered)
-        eventually(f"{name} {number}: what is on disk is served ({recovered})", lambda: site.served() == now, 20, 0.02)
+        eventually(f"{name} {number}: what is on disk is served ({recovered})", lambda: site.served() == now, 60, 0.02)
         for report in recovered:
             check.assertIn(report["outcome"], ["completed", "rolled_back"], report)
             check.assertEqual(now == self.new["fingerprint"], report["outcome"] == "completed", report)

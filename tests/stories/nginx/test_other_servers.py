@@ -35,7 +35,7 @@ ssl_cert_file = '{site.certificate}'
 ssl_key_file = '{site.key}'
 """)
         self.process = Process("postgres", [*as_postgres, BIN + "/postgres", "-D", self.data], stage.folder + "/postgres.log")
-        eventually("postgres serves", self.served, 30)
+        eventually("postgres serves", self.served)
 
     def served(self):
         text = subprocess.run([*PSQL_TLS, f"127.0.0.1:{self.port}"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -45,7 +45,7 @@ ssl_key_file = '{site.key}'
 
     def plan(self, stage, hangup):
         plan = stage.plan(stage.site, activate=hangup, probes=[
-            {"address": "127.0.0.1", "port": self.port, "starttls": "postgres"}], probe_timeout_s=15)
+            {"address": "127.0.0.1", "port": self.port, "starttls": "postgres"}], probe_timeout_s=60)
         del plan["validate"]
         for file in plan["files"]:
             file.update(owner="postgres", group="postgres")
@@ -65,7 +65,7 @@ ssl_key_file = '{site.key}'
                 self.assertEqual(self.served(), pair["fingerprint"])
                 self.assertEqual(os.stat(stage.site.key).st_uid, pwd.getpwnam("postgres").pw_uid)
                 other = stage.authority.issue(stage.site.name)
-                plan = {**self.plan(stage, ["/bin/true"]), "probe_timeout_s": 1}
+                plan = {**self.plan(stage, ["/bin/true"]), "probe_timeout_s": 3}
                 [report] = stage.deploy(stage.deployment(other, plan=plan), commands=commands)
                 self.assertEqual(report["outcome"], "rolled_back", report)
                 self.assertEqual((self.served(), stage.site.on_disk()), (pair["fingerprint"], pair["fingerprint"]))

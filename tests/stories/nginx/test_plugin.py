@@ -14,7 +14,7 @@ def with_plugin(stage, pair, site=None, options=None, item=None, **more):
     deployment = stage.deployment(pair, site, **more)
     del deployment["plan"]
     deployment["plugin"] = "nginx"
-    deployment["options"] = {"binary": NGINX, "config": stage.configuration, "prefix": stage.prefix, "probe_timeout_s": 20,
+    deployment["options"] = {"binary": NGINX, "config": stage.configuration, "prefix": stage.prefix, "probe_timeout_s": 60,
                              **(options or {})}
     deployment["item"] = {"certificate_path": site.certificate, "key_path": site.key,
                           "probes": [{"address": f"127.0.0.1:{site.port}"}], **(item or {})}

@@ -85,11 +85,11 @@ class GoesWell(unittest.TestCase):
         with Stage(["a.example.test", "b.example.test"]) as stage:
             pairs = [stage.authority.issue(site.name) for site in stage.sites]
             elsewhere = [{"address": "127.0.0.1", "port": stage.sites[0].port, "server_name": "a.example.test"}]
-            bad = stage.plan(stage.sites[1], probes=elsewhere, probe_timeout_s=1)
+            bad = stage.plan(stage.sites[1], probes=elsewhere, probe_timeout_s=3)
             reports = stage.deploy(stage.deployment(pairs[0]), stage.deployment(pairs[1], stage.sites[1], plan=bad))
             self.assertEqual([report["outcome"] for report in reports], ["completed", "broken"], reports)
             self.assertIn("and back:", reports[1]["what"])  # its probe was never about its own server
-            eventually("b is back", lambda: stage.sites[1].served() == stage.sites[1].first["fingerprint"], 20)
+            eventually("b is back", lambda: stage.sites[1].served() == stage.sites[1].first["fingerprint"])
             self.assertEqual(stage.sites[0].served(), pairs[0]["fingerprint"])
 
     def test_first_deployment_of_files_that_were_missing(self):
@@ -149,7 +149,7 @@ class GoesWell(unittest.TestCase):
                     path = write(f"{stage.folder}/{site.binding}.json",
                                  json.dumps({**stage.spec, "deployments": [stage.deployment(pair, site)]}))
                     done = subprocess.run([DRIVER, path, "deploy"], capture_output=True,
-                                          text=True, timeout=120, check=False)
+                                          text=True, timeout=300, check=False)
                     results.setdefault(site.name, []).append((done.stdout and json.loads(done.stdout)[0]["outcome"], pair))
 
             with lock_issue(stage):
@@ -299,7 +299,7 @@ class IsPutBack(unittest.TestCase):
 
     def test_a_server_that_does_not_reload(self):
         with Stage() as stage:
-            report = self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=1), "probe")
+            report = self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=3), "probe")
             self.assertEqual(report["served"], stage.site.first["fingerprint"])
             self.assertIn("serves", report["what"])
             self.assertTrue(report["retryable"])
@@ -313,7 +313,7 @@ class IsPutBack(unittest.TestCase):
             pair = stage.authority.issue(stage.site.name)
             stage.deploy(stage.deployment(pair))
             stage.site.first = pair
-            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=1), "probe")
+            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=3), "probe")
             stage.configure(more="nonsense;\n")
             self.put_back(stage, stage.plan(stage.site), "validate")
 
@@ -321,7 +321,7 @@ class IsPutBack(unittest.TestCase):
         with Stage() as stage:
             os.rename(stage.site.key, stage.site.folder + "/real.key")
             os.symlink("real.key", stage.site.key)
-            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=1), "probe")
+            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=3), "probe")
             pair = stage.authority.issue(stage.site.name)
             [report] = stage.deploy(stage.deployment(pair))
             self.assertEqual(report["outcome"], "completed", report)
@@ -336,9 +336,9 @@ class IsPutBack(unittest.TestCase):
                 os.unlink(path)
                 write(path, text)
             stage.reload()
-            eventually("theirs", lambda: stage.site.served() == theirs["fingerprint"], 20)
+            eventually("theirs", lambda: stage.site.served() == theirs["fingerprint"])
             stage.site.first = theirs
-            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=1), "probe")
+            self.put_back(stage, stage.plan(stage.site, activate=[TRUE], probe_timeout_s=3), "probe")
             pair = stage.authority.issue(stage.site.name)
             self.assertEqual(stage.deploy(stage.deployment(pair))[0]["outcome"], "completed")
             self.assertEqual(stage.site.served(), pair["fingerprint"])

@@ -150,7 +150,7 @@ class Connectors(ResourceStory):
     def test_a_changed_file_opens_that_instance_alone(self):
         self.files("issuers:\n  - {id: iss-a, type: good, options: {text: one}}\n  - {id: iss-b, type: none}\n"
                    f"notifiers:\n  - {{id: ntf-a, type: webhook, options: {{url: 'https://example.com/', secrets: ['file:{self.secrets}/corp']}}}}\n")
-        eventually("the files are read", lambda: self.ask("GET", "/api/v1/notifiers/ntf-a")[0] == 200, 20)
+        eventually("the files are read", lambda: self.ask("GET", "/api/v1/notifiers/ntf-a")[0] == 200)
         self.assertEqual(self.status_of("/api/v1/issuers/iss-a"), ("open", None))
         status, reason = self.status_of("/api/v1/issuers/iss-b")
         self.assertEqual(status, "refused")
@@ -165,11 +165,11 @@ class Connectors(ResourceStory):
 
         before = opened("iss-a"), opened("iss-local")
         self.files("issuers:\n  - {id: iss-a, type: good, options: {text: two}}\n")
-        eventually("it is opened anew", lambda: opened("iss-a") == before[0] + 1, 20)
+        eventually("it is opened anew", lambda: opened("iss-a") == before[0] + 1)
         self.assertEqual(opened("iss-local"), before[1])
         # What does not open as it is written now stays as it was, and says why.
         self.files("issuers:\n  - {id: iss-a, type: good, options: {text: two, number: 0}}\n")
-        eventually("it says why", lambda: self.status_of("/api/v1/issuers/iss-a")[1], 20)
+        eventually("it says why", lambda: self.status_of("/api/v1/issuers/iss-a")[1])
         status, reason = self.status_of("/api/v1/issuers/iss-a")
         self.assertEqual(status, "open")
         self.assertIn("number", reason)

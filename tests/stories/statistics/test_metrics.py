@@ -51,7 +51,7 @@ class Statistics(Story):
             self.api.get("/api/v1/jobs?no=1")
         with self.assertRaises(AssertionError):
             self.api.get("/nowhere")
-        metrics = eventually("the first checkpoint", lambda: self.with_all(self.metrics()), 90)
+        metrics = eventually("the first checkpoint", lambda: self.with_all(self.metrics()), 180)
         durations = metrics["certctl_http_request_duration_seconds"]
         jobs = {"listener": "operators", "method": "GET", "route": "/api/v1/jobs"}
         self.assertEqual(5, durations.value("_count", status="2xx", **jobs))
@@ -61,8 +61,8 @@ class Statistics(Story):
         self.assertEqual(1, metrics["certctl_database_up"].value())
         self.assertGreaterEqual(metrics["certctl_http_connections"].value(listener="operators"), 1)
         self.assertEqual(0, metrics["certctl_certificates"].value(status="Active"))
-        self.assertLess(metrics["certctl_audit_seal_lag_seconds"].value(), 10)
-        self.assertLess(metrics["certctl_audit_checkpoint_age_seconds"].value(), 120)
+        self.assertLess(metrics["certctl_audit_seal_lag_seconds"].value(), 60)
+        self.assertLess(metrics["certctl_audit_checkpoint_age_seconds"].value(), 300)
         began = datetime.fromtimestamp(metrics["process_start_time_seconds"].value(), timezone.utc)
         self.assertLess(abs(datetime.now(timezone.utc) - began), timedelta(minutes=5))
         for timer, when in metrics["certctl_timer_last_run_timestamp_seconds"].samples.items():
@@ -167,7 +167,7 @@ class Statistics(Story):
         self._processes.remove(self.control.process)
         self.keep(self.control.start())
         self.api = self.control.api
-        eventually("days are counted", lambda: self.sql("SELECT sum(count) FROM job_days") == "300", 60)
+        eventually("days are counted", lambda: int(self.sql("SELECT sum(count) FROM job_days") or 0) >= 300)
         self.assert_trends()
 
     def assert_trends(self):

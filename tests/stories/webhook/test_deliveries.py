@@ -32,7 +32,7 @@ class Deliveries(Story):
             "headers": [{"name": "X-Gateway-Token", "value": "token-of-the-gateway"}],
             "ca_file": os.path.join(self.folder, "ca.crt"),
             "allow_private": True,
-            "timeout_s": 5,
+            "timeout_s": 30,
         }
         self.message = {
             "id": "msg-1",

@@ -87,7 +87,7 @@ class Names(Story):
     def operate(self, **options):
         config = os.path.join(self.folder, "config.yaml")
         with open(config, "w", encoding="utf-8") as file:
-            json.dump({"options": {"url": f"https://receiver.test:{self.port}/", "secrets": [SECRET], "timeout_s": 10,
+            json.dump({"options": {"url": f"https://receiver.test:{self.port}/", "secrets": [SECRET], "timeout_s": 30,
                                    "ca_file": os.path.join(self.folder, "ca.crt"), **options}}, file)
         return subprocess.run([os.path.join(BUILD, "bin/certctl-plugin"), "run", "--config", config, PLUGIN, "test"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
