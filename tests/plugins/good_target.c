@@ -5,9 +5,12 @@
 
 struct config {
 	const char *directory;
+	struct certctl_secret password;
 };
 static const struct certctl_field options[] = {
 	CERTCTL_OPTION(struct config, directory, CERTCTL_PATH, .fallback = "/srv/tls", .help = "Where the files go."),
+	CERTCTL_OPTION(struct config, password, CERTCTL_SECRET,
+		.help = "Of a PKCS#12 store beside them; empty: there is none."),
 	{ 0 },
 };
 
@@ -62,15 +65,17 @@ static int plan(struct certctl_target *self, const struct certctl_host *host, co
 	static const struct certctl_part leaf = { .kind = CERTCTL_PART_LEAF }, key = { .kind = CERTCTL_PART_KEY },
 					 text = { .kind = CERTCTL_PART_TEXT, .text = "# made by certctl\n" };
 	static const struct certctl_part *const parts[] = { &text, &leaf, &key, NULL };
+	static const struct certctl_part *const store_parts[] = { &leaf, &key, NULL };
 	static const char *const validate_argv[] = { "/usr/bin/true", NULL };
 	const struct item *item = item_options_;
 	struct certctl_plan_file *file = talloc_zero(mem, struct certctl_plan_file);
-	const struct certctl_plan_file **files = talloc_zero_array(mem, const struct certctl_plan_file *, 2);
+	struct certctl_plan_file *store = talloc_zero(mem, struct certctl_plan_file);
+	const struct certctl_plan_file **files = talloc_zero_array(mem, const struct certctl_plan_file *, 3);
 	struct certctl_probe *probe = talloc_zero(mem, struct certctl_probe);
 	const struct certctl_probe **probes = talloc_zero_array(mem, const struct certctl_probe *, 2);
 
 	(void)host;
-	if (!file || !files || !probe || !probes)
+	if (!file || !store || !files || !probe || !probes)
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "no memory");
 	if (bundle->key_pem)
 		return certctl_fail(err, CERTCTL_E_INTERNAL, "a key reached a plugin that did not ask for one");
@@ -82,7 +87,13 @@ static int plan(struct certctl_target *self, const struct certctl_host *host, co
 	probe->port = 443;
 	probe->server_name = item->server_name;
 	probe->starttls = CERTCTL_STARTTLS_SMTP;
+	store->path = talloc_asprintf(mem, "%s/%s.p12", self->config->directory, bundle->certificate_id);
+	store->encoding = CERTCTL_FILE_PKCS12;
+	store->parts = store_parts;
+	store->password = &self->config->password;
+	store->alias = bundle->certificate_id;
 	files[0] = file;
+	files[1] = self->config->password.len ? store : NULL;
 	probes[0] = probe;
 	ret->files = files;
 	ret->probes = probes;
@@ -119,7 +130,8 @@ static int activate(struct certctl_target *self, const struct certctl_host *host
 
 	(void)self, (void)bundles;
 	for (; rc == 0 && *plans; plans++)
-		rc = run(host, (*plans)->activate, true, err);
+		if ((*plans)->activate)
+			rc = run(host, (*plans)->activate, true, err);
 	return rc;
 }
 

@@ -36,7 +36,7 @@ LEFT JOIN certificate_versions v ON v.id = p.version_id AND v.not_after > clock.
 WHERE t.id = ANY ($2) ON CONFLICT (certificate_id, target_id) DO NOTHING RETURNING target_id;
 
 -- name: bindings_set_options  $1 certificate_id text, $2 options jsonb
-UPDATE bindings SET options = $2 WHERE certificate_id = $1 AND options <> $2 RETURNING target_id;
+UPDATE bindings SET options = $2, problem = NULL WHERE certificate_id = $1 AND options <> $2 RETURNING target_id;
 
 -- Nothing renews by itself where nobody wants it.
 -- name: placements_end  $1 certificate_id text, $2 agent_ids text[]

@@ -157,11 +157,15 @@ static int arrive(struct resource_change *change, struct places *places, struct 
 		rc = db_run(change->db, change->mem, &query_bindings_want_targets,
 			DB_VALUES(places->id, places->target_ids, options), &rows, err);
 	places->bindings_added = rc == 0 ? db_rows(rows) : 0;
-	if (rc < 0 || change->verb == RESOURCE_CREATE || !json_object_get(change->document, "binding_options"))
-		return rc;
-	rc = db_run(change->db, change->mem, &query_bindings_set_options, DB_VALUES(places->id, options), &rows, err);
-	change->is_changed |= rc == 0 && db_rows(rows) > 0;
-	return rc;
+	bool is_said = json_object_get(change->document, "binding_options");
+
+	if (rc == 0 && is_said && change->verb != RESOURCE_CREATE) {
+		rc = db_run(change->db, change->mem, &query_bindings_set_options, DB_VALUES(places->id, options), &rows,
+			err);
+		change->is_changed |= rc == 0 && db_rows(rows) > 0;
+	}
+	return rc == 0 && (is_said || places->bindings_added > 0) ? deployment_check_bindings(change, change->id, err)
+								  : rc;
 }
 
 static int move(struct resource_change *change, struct places *places, struct certctl_error *err)
@@ -247,11 +251,18 @@ static int bring(struct resource_change *change, const struct places *places, st
 	return rc;
 }
 
-/* Well-formed, and refused by a profile or a policy. */
-static int refuse(struct resource_change *change, int rc)
+/* Well-formed, and refused by a profile or a policy, who say "field: why". */
+static int refuse(struct resource_change *change, int rc, struct certctl_error *err)
 {
-	if (rc == CERTCTL_E_DENIED)
-		change->reply->status = 422;
+	struct certctl_error why = *err;
+	size_t len = strcspn(why.what, ":");
+
+	if (rc != CERTCTL_E_DENIED)
+		return rc;
+	change->reply->status = 422;
+	if (why.what[len] && why.what[len + 1] == ' ')
+		resource_problem(change, err, talloc_strndup(change->mem, why.what, len), "%s", why.what + len + 2);
+	*err = why;
 	return rc;
 }
 
@@ -274,13 +285,13 @@ int certificate_written(struct resource_change *change, struct certctl_error *er
 	if (rc < 0)
 		return rc;
 	if (change->verb == RESOURCE_CREATE)
-		return refuse(change, issuance_request(change->db, change->id, change->request->actor, err));
+		return refuse(change, issuance_request(change->db, change->id, change->request->actor, err), err);
 	rc = check_profile(change, err);
 	if (rc == 0 && is_other(change))
 		rc = ask_anew(change, err);
 	else if (rc == 0)
 		rc = bring(change, &places, err);
-	return refuse(change, rc);
+	return refuse(change, rc, err);
 }
 
 void certificate_done(struct resource_change *change)

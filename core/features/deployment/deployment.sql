@@ -1,12 +1,5 @@
--- What should be there and is not: a job for each binding, or one for a placement that nothing serves.
--- name: deployment_insert  $1 placement_id text, $2 created_by text
-INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, created_by)
-SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.target_id, v.id,
-	coalesce(v.sequence < b.deployed_sequence, false), $2
-FROM placements p LEFT JOIN bindings b ON b.certificate_id = p.certificate_id AND b.agent_id = p.agent_id
-JOIN certificate_versions v ON v.id = coalesce(b.desired_version_id, p.version_id)
-WHERE p.id = $1 AND p.ended_at IS NULL AND (b.id IS NULL OR b.desired_version_id IS DISTINCT FROM b.deployed_version_id)
-ON CONFLICT DO NOTHING;
+-- name: deployment_insert  $1 certificate_id text, $2 placement_id text, $3 created_by text
+SELECT request_deployments(array_agg(id::text), $3) FROM placements WHERE certificate_id = $1 AND id = $2;
 
 -- Targets whose time to be tried again has come, of all certificates.
 -- name: deployment_scan
@@ -29,17 +22,19 @@ SELECT count(*) AS done FROM made;
 -- Which version these targets shall have from now on: one of the placement's own, because its key is there and nowhere else.
 -- name: bindings_want  $1 certificate_id text, $2 target_ids text[], $3 version_id text
 UPDATE bindings b SET desired_version_id = v.id, retry_at = NULL
-FROM placements p JOIN certificate_versions v ON v.placement_id = p.id
+FROM placements p JOIN certificate_versions v ON v.placement_id = p.id JOIN agents a ON a.id = p.agent_id AND a.retired_at IS NULL
 WHERE b.certificate_id = $1 AND ($2 IS NULL OR b.target_id = ANY ($2)) AND p.certificate_id = b.certificate_id
 	AND p.agent_id = b.agent_id AND v.id = coalesce($3, p.version_id) AND v.not_after > clock.now()
 RETURNING b.target_id;
 
--- Served already or not: they were asked for.
+-- Served already or not: they were asked for.  Nothing for those that nobody could serve.
 -- name: deployment_order  $1 certificate_id text, $2 target_ids text[], $3 created_by text
 INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, target_id, version_id, is_rollback, created_by)
 SELECT 'Deployment', 'Pending', 'deploy', p.certificate_id, p.id, p.agent_id, b.target_id, v.id, v.sequence < b.deployed_sequence, $3
 FROM bindings b JOIN placements p ON p.certificate_id = b.certificate_id AND p.agent_id = b.agent_id
-JOIN certificate_versions v ON v.id = b.desired_version_id
+JOIN certificate_versions v ON v.id = b.desired_version_id AND v.not_after > clock.now()
+JOIN agents a ON a.id = p.agent_id AND a.retired_at IS NULL
+JOIN managed_certificates c ON c.id = b.certificate_id AND c.archived_at IS NULL
 WHERE b.certificate_id = $1 AND b.target_id = ANY ($2)
 ON CONFLICT DO NOTHING;
 
@@ -53,7 +48,7 @@ SELECT *, state AS status FROM jobs WHERE certificate_id = $1 AND type = 'Deploy
 SELECT j.type, j.state, j.step, j.token, j.attempts, j.attempts_max, j.certificate_id, j.placement_id, j.target_id, j.version_id,
 	coalesce(b.desired_version_id, p.version_id) AS current_version_id, j.is_rollback, v.fingerprint_sha256, v.sequence,
 	extract(epoch FROM coalesce(v.not_after, served.not_after) - clock.now())::bigint AS remaining_s, t.type AS target_type
-FROM jobs j JOIN placements p ON p.id = j.placement_id LEFT JOIN certificate_versions v ON v.id = j.version_id
+FROM jobs j LEFT JOIN placements p ON p.id = j.placement_id LEFT JOIN certificate_versions v ON v.id = j.version_id
 LEFT JOIN certificate_versions served ON served.id = p.version_id
 LEFT JOIN targets t ON t.id = j.target_id
 LEFT JOIN bindings b ON b.certificate_id = j.certificate_id AND b.target_id = j.target_id
@@ -104,6 +99,53 @@ WHERE j.id = $1 AND j.type = 'Deployment' AND in_scope($2, c.team_id, c.issuer_i
 -- name: target_agent_plugins  $1 agent_id text
 SELECT plugins FROM agents WHERE id = $1 AND retired_at IS NULL FOR KEY SHARE;
 
+-- name: target_kept  $1 id text
+SELECT options, '\x' || encode(sealed, 'hex') AS sealed, key_id, revision FROM targets WHERE id = $1;
+
+-- --- Does what is written fit? ---
+
+-- Of one certificate, what its agents have told of: each plugin with each way that options for it are written.
+-- name: bindings_to_fit  $1 certificate_id text
+SELECT b.options, told.plugin FROM bindings b JOIN targets t ON t.id = b.target_id JOIN agents a ON a.id = b.agent_id
+CROSS JOIN LATERAL (SELECT plugin FROM jsonb_array_elements(a.plugins) AS plugin
+	WHERE plugin ->> 'id' = t.type AND plugin ->> 'kind' = 'target' LIMIT 1) AS told
+WHERE b.certificate_id = $1 GROUP BY b.options, told.plugin;
+
+-- name: targets_to_refit  $1 agent_id text
+SELECT id, type, options, '\x' || encode(sealed, 'hex') AS sealed, key_id, problem FROM targets WHERE agent_id = $1 ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: target_refit  $1 id text, $2 options jsonb, $3 sealed bytea, $4 key_id text, $5 problem text
+UPDATE targets SET options = $2, sealed = $3, key_id = $4, problem = $5, revision = revision + 1, updated_at = clock.now() WHERE id = $1;
+
+-- name: target_note_problem  $1 id text, $2 problem text
+UPDATE targets SET problem = $2 WHERE id = $1;
+
+-- name: bindings_to_refit  $1 agent_id text
+SELECT b.id, b.options, b.problem, t.type FROM targets t JOIN bindings b ON b.target_id = t.id WHERE t.agent_id = $1
+ORDER BY t.type, b.options;
+
+-- name: bindings_note_problems  $1 ids text[], $2 problems text[]
+UPDATE bindings b SET problem = nullif(seen.problem, '') FROM unnest($1, $2) AS seen (id, problem) WHERE b.id = seen.id;
+
+-- --- Tests ---
+
+-- name: target_test_hold  $1 id text
+SELECT t.agent_id, a.retired_at IS NOT NULL AS is_retired FROM targets t JOIN agents a ON a.id = t.agent_id WHERE t.id = $1
+FOR KEY SHARE OF t;
+
+-- One at a time: who asks while one waits gets that one.
+-- name: target_test_insert  $1 target_id text, $2 created_by text
+INSERT INTO jobs (type, state, step, priority, agent_id, target_id, attempts_max, created_by)
+SELECT 'Validation', 'Pending', 'test', 50, agent_id, id, 1, $2 FROM targets WHERE id = $1
+ON CONFLICT (target_id) WHERE type = 'Validation' DO UPDATE SET priority = jobs.priority RETURNING id;
+
+-- name: target_tests_live  $1 target_id text
+SELECT coalesce(array_agg(id), '{}')::text AS ids FROM jobs WHERE type = 'Validation' AND target_id = $1;
+
+-- name: target_has  $1 target_id text, $2 certificate_id text
+SELECT FROM bindings WHERE target_id = $1 AND certificate_id = $2;
+
 -- --- Looks without a deployment ---
 
 -- name: bindings_observed  $1 agent_id text, $2 ids text[], $3 fingerprints text[]
@@ -130,7 +172,7 @@ SELECT * FROM drifted;
 -- What should be there, what was put there, what was seen there.
 -- name: binding_list  $1 limit int, $2 after text, $3 certificate_id text
 SELECT b.id, b.certificate_id, b.target_id, b.agent_id, b.options, b.desired_version_id, b.deployed_version_id, b.verified, b.deployed_at,
-	b.retry_at, b.observed_fingerprint, b.observed_at, b.drifted_at,
+	b.retry_at, b.observed_fingerprint, b.observed_at, b.drifted_at, b.problem,
 	CASE WHEN b.deployed_version_id IS NULL THEN 'Pending' WHEN b.desired_version_id IS DISTINCT FROM b.deployed_version_id THEN 'Outdated'
 		WHEN b.observed_fingerprint <> v.fingerprint_sha256 THEN 'Drifted' WHEN NOT b.verified THEN 'Unverified' ELSE 'Deployed' END
 		AS status

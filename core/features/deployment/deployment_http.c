@@ -5,6 +5,7 @@
 #include "demand.h"
 #include "deployment.h"
 #include "deployments.h"
+#include "target_test.h"
 #include "targets.h"
 
 static const struct http_route routes[] = {
@@ -16,6 +17,10 @@ static const struct http_route routes[] = {
 	{ "POST", "/api/v1/deployments", PERMISSION_CERTIFICATES_DEPLOY, deployment_demand_any,
 		.summary = "Deploy a certificate to some of its targets", .takes = &deployment_demand_any_body,
 		.gives = &jobs_body, .is_list = true, .status = 202 },
+	{ "POST", "/api/v1/targets/{id}/test", PERMISSION_TARGETS_WRITE, target_test,
+		.summary =
+			"Let the agent beside a target ask its plugin, and look at the certificates in it; nothing is changed",
+		.gives = &jobs_body, .status = 202 },
 	{ "GET", "/api/v1/certificates/{id}/deployments", PERMISSION_CERTIFICATES_READ, deployments_of_certificate,
 		.summary = "List a certificate's deployments, newest first", .gives = &deployment_body,
 		.is_list = true },

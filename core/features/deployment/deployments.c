@@ -42,6 +42,10 @@ static const struct certctl_field binding_fields[] = {
 	RESOURCE_SHOWN("observed_fingerprint", CERTCTL_TEXT),
 	RESOURCE_SHOWN("observed_at", CERTCTL_TIME),
 	RESOURCE_SHOWN("drifted_at", CERTCTL_TIME),
+	{ .name = "problem",
+		.type = CERTCTL_TEXT,
+		.flags = RESOURCE_READ_ONLY,
+		.help = "Why the plugin that its agent has now would refuse the options; null: it would not." },
 	{ 0 },
 };
 const struct http_body binding_body = { "Binding", binding_fields };

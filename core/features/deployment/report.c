@@ -3,6 +3,7 @@
 #include "core/features/deployment/deployment.sql.h"
 #include "core/platform/jobs/jobs.sql.h"
 #include "deployment.h"
+#include "target_test.h"
 
 #include <certctl/json.h>
 #include <certctl/log.h>
@@ -12,13 +13,18 @@
 int deployment_request(struct db *db, const char *certificate_id, const char *placement_id, const char *created_by,
 	struct certctl_error *err)
 {
-	int rc = db_run(db, NULL, &query_jobs_supersede,
-		DB_VALUES(db_text(certificate_id), db_text("Deployment"), db_text(placement_id), db_text(NULL)), NULL,
-		err);
+	return db_run(db, NULL, &query_deployment_insert,
+		DB_VALUES(db_text(certificate_id), db_text(placement_id), db_text(created_by)), NULL, err);
+}
 
-	return rc < 0 ? rc
-		      : db_run(db, NULL, &query_deployment_insert,
-				DB_VALUES(db_text(placement_id), db_text(created_by)), NULL, err);
+int deployment_repeat(struct db *db, TALLOC_CTX *mem, const char *certificate_id, const char *placement_id,
+	const char *target_id, const char *created_by, struct certctl_error *err)
+{
+	if (!target_id)
+		return deployment_request(db, certificate_id, placement_id, created_by, err);
+	return db_run(db, NULL, &query_deployment_order,
+		DB_VALUES(db_text(certificate_id), db_text(db_array(mem, &target_id, 1)), db_text(created_by)), NULL,
+		err);
 }
 
 /* What one transaction needs, and what it found out. */
@@ -163,15 +169,27 @@ static int fail(struct db *db, struct reporting *work, const struct certctl_erro
 
 static int check_turn(const struct reporting *work, struct certctl_error *err)
 {
-	bool is_deployment = strcmp(job_text(work, "type"), "Deployment") == 0;
+	bool is_request = strcmp(job_text(work, "step"), "csr") == 0;
 
 	if (db_get_integer(work->job, 0, "token") != work->in->token || db_get_integer(work->job, 0, "token") == 0)
 		return certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: this token is no longer the job's");
-	if (strcmp(job_text(work, "state"), is_deployment ? "Running" : "AwaitingCSR") != 0)
+	if (strcmp(job_text(work, "state"), is_request ? "AwaitingCSR" : "Running") != 0)
 		return certctl_fail(err, CERTCTL_E_CONFLICT, "fenced: the job is %s", job_text(work, "state"));
-	if (!is_deployment && strcmp(work->in->state, "Failed") != 0)
+	if (is_request && strcmp(work->in->state, "Failed") != 0)
 		return certctl_fail(err, CERTCTL_E_INVALID, "state: only Failed can be reported for this job");
 	return 0;
+}
+
+static int end_test(struct db *db, struct reporting *work, struct certctl_error *err)
+{
+	struct certctl_error why = { 0 };
+	bool has_passed = strcmp(work->in->state, "Completed") == 0;
+
+	if (!has_passed)
+		read_error(work->report, &why);
+	work->state = work->in->state;
+	return target_test_end(db, work->mem, work->in, job_text(work, "target_id"), work->report,
+		has_passed ? NULL : &why, err);
 }
 
 /* A newer version came while this one was deployed. */
@@ -199,6 +217,8 @@ static int take_report(struct db *db, void *arg, struct certctl_error *err)
 	rc = check_turn(work, err);
 	if (rc < 0)
 		return rc;
+	if (strcmp(job_text(work, "type"), "Validation") == 0)
+		return end_test(db, work, err);
 	if (strcmp(work->in->state, "Completed") == 0 && is_proven(work, &why))
 		rc = complete(db, work, err);
 	else {

@@ -116,7 +116,7 @@ LIMIT 11;
 -- A failed job, or an approval that was not given, has no alarm.
 -- name: invariant_alarmed
 SELECT j.id, j.certificate_id AS detail FROM jobs_ended j
-WHERE (j.state = 'Failed' OR j.hold_reason IN ('rejected', 'approval timed out')) AND j.id > first_id('job-', clock.now() - interval '2 days')
+WHERE (j.state = 'Failed' OR j.hold_reason IN ('rejected', 'approval timed out')) AND j.type <> 'Validation' AND j.id > first_id('job-', clock.now() - interval '2 days')
 	AND NOT EXISTS (SELECT FROM alarms a WHERE a.certificate_id = j.certificate_id AND a.updated_at >= j.ended_at)
 LIMIT 11;
 

@@ -61,6 +61,9 @@ UPDATE agents SET last_heartbeat_at = clock.now(), hostname = coalesce($2, hostn
 	problem = $8
 WHERE id = $1;
 
+-- name: agent_has_other_plugins  $1 id text, $2 plugins jsonb
+SELECT FROM agents WHERE id = $1 AND plugins IS DISTINCT FROM $2;
+
 -- --- For operators ---
 
 -- name: agent_get  $1 id text, $2 scope jsonb
@@ -70,7 +73,7 @@ SELECT a.id, a.name, agent_status(a.retired_at, a.last_heartbeat_at, a.problem) 
 		AS credential_not_after,
 	(SELECT coalesce(jsonb_agg(to_jsonb(recent) ORDER BY recent.id DESC), '[]') FROM (
 		SELECT j.id, j.type, j.state AS status, j.certificate_id, j.target_id, j.created_at, j.ended_at
-		FROM jobs_all j JOIN managed_certificates c ON c.id = j.certificate_id
+		FROM jobs_all j LEFT JOIN managed_certificates c ON c.id = j.certificate_id
 		WHERE j.agent_id = a.id AND in_scope($2, c.team_id, c.issuer_id, c.profile_id) ORDER BY j.id DESC LIMIT 10) AS recent)
 		AS recent_jobs
 FROM agents a WHERE a.id = $1 AND a.deleted_at IS NULL;
@@ -127,17 +130,20 @@ WHERE runner = $1 AND id = ANY ($2) AND lease_until IS NOT NULL;
 UPDATE jobs SET state = CASE step WHEN 'csr' THEN 'AwaitingCSR' ELSE 'Running' END, worker = $1,
 	token = CASE WHEN due_at <= clock.now() THEN nextval('job_tokens') ELSE token END,
 	claims = claims + (due_at <= clock.now())::int,
-	attempts = least(attempts_max, attempts + (step = 'deploy' AND due_at <= clock.now())::int),
+	attempts = least(attempts_max, attempts + (step <> 'csr' AND due_at <= clock.now())::int),
 	lease_until = clock.now() + make_interval(secs => $2), started_at = coalesce(started_at, clock.now()), updated_at = clock.now()
 WHERE id IN (SELECT id FROM jobs WHERE runner = $1 AND (due_at <= clock.now() OR lease_until > clock.now()) AND id <> ALL ($3)
 	ORDER BY priority, due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
--- Jobs as agents get them.
+-- Jobs as agents get them.  Where options of a target are sealed, they are put in afterwards.
 -- name: agent_jobs  $1 runner text, $2 ids text[], $3 lease_s bigint
-SELECT jsonb_build_object('id', j.id, 'type', j.type, 'step', j.step, 'token', j.token, 'lease_s', $3,
-	'certificate', jsonb_build_object('id', c.id, 'common_name', c.common_name, 'names', c.names, 'key_type', c.key_type,
-		'must_staple', r.must_staple, 'reuse_key', r.reuse_key))
+SELECT j.id, j.token, t.id AS target_id, CASE WHEN t.sealed IS NOT NULL THEN '\x' || encode(t.sealed, 'hex') END AS sealed, t.key_id,
+	jsonb_build_object('id', j.id, 'type', j.type, 'step', j.step, 'token', j.token, 'lease_s', $3)
+	|| CASE WHEN j.step <> 'test' THEN jsonb_build_object(
+		'certificate', jsonb_build_object('id', c.id, 'common_name', c.common_name, 'names', c.names, 'key_type', c.key_type,
+			'must_staple', r.must_staple, 'reuse_key', r.reuse_key))
+		ELSE jsonb_build_object('target', jsonb_build_object('id', t.id, 'plugin', t.type, 'options', t.options)) END
 	|| CASE WHEN j.step = 'deploy' THEN jsonb_build_object(
 		'version', jsonb_build_object('id', v.id, 'sequence', v.sequence, 'leaf', v.leaf, 'chain', v.chain,
 			'fingerprint_sha256', v.fingerprint_sha256, 'public_key_sha256', v.public_key_sha256,
@@ -145,8 +151,8 @@ SELECT jsonb_build_object('id', j.id, 'type', j.type, 'step', j.step, 'token', j
 		'target', CASE WHEN t.id IS NOT NULL THEN jsonb_build_object('id', t.id, 'plugin', t.type, 'options', t.options) END,
 		'binding', CASE WHEN b.id IS NOT NULL THEN jsonb_build_object('id', b.id, 'options', b.options) END,
 		'is_rollback', j.is_rollback) ELSE '{}' END AS job
-FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id
-JOIN certificate_rules r ON r.certificate_id = c.id
+FROM jobs j LEFT JOIN managed_certificates c ON c.id = j.certificate_id
+LEFT JOIN certificate_rules r ON r.certificate_id = c.id
 LEFT JOIN certificate_versions v ON v.id = j.version_id
 LEFT JOIN targets t ON t.id = j.target_id
 LEFT JOIN bindings b ON b.certificate_id = j.certificate_id AND b.target_id = j.target_id
@@ -185,8 +191,9 @@ SELECT j.id, j.type, j.state AS status, j.certificate_id, j.csr_sha256, j.versio
 FROM jobs_all j LEFT JOIN certificate_versions v ON v.job_id = j.id WHERE j.id = $1 AND j.agent_id = $2;
 
 -- Everything this agent is to keep, whether something is to be done about it or not; nothing is claimed.
--- name: agent_plan  $1 agent_id text, $2 after text, $3 limit int
-SELECT coalesce(b.id, p.id) AS id, jsonb_build_object('id', coalesce(b.id, p.id),
+-- name: agent_plan  $1 agent_id text, $2 after text, $3 limit int, $4 target_id text
+SELECT coalesce(b.id, p.id) AS id, t.id AS target_id, CASE WHEN t.sealed IS NOT NULL THEN '\x' || encode(t.sealed, 'hex') END AS sealed, t.key_id,
+	jsonb_build_object('id', coalesce(b.id, p.id),
 	'certificate', jsonb_build_object('id', c.id, 'common_name', c.common_name, 'names', c.names, 'key_type', c.key_type,
 		'must_staple', c.must_staple),
 	'version', CASE WHEN v.id IS NOT NULL THEN jsonb_build_object('id', v.id, 'sequence', v.sequence, 'leaf', v.leaf, 'chain', v.chain,
@@ -204,6 +211,7 @@ LEFT JOIN bindings b ON b.certificate_id = p.certificate_id AND b.agent_id = p.a
 LEFT JOIN certificate_versions v ON v.id = coalesce(b.desired_version_id, p.version_id)
 LEFT JOIN targets t ON t.id = b.target_id
 WHERE p.agent_id = $1 AND p.ended_at IS NULL AND c.archived_at IS NULL AND ($2 IS NULL OR coalesce(b.id, p.id) > $2)
+	AND ($4 IS NULL OR b.target_id = $4)
 ORDER BY 1 LIMIT $3;
 
 -- name: placed_here  $1 agent_id text, $2 certificate_id text

@@ -1,4 +1,5 @@
 /* Signs of life.  Knows nothing of jobs. */
+#include "core/features/deployment/deployment.h"
 #include "core/features/fleet/fleet.sql.h"
 #include "presence.h"
 #include "work.h"
@@ -26,12 +27,32 @@ static const struct certctl_field heartbeat_fields[] = {
 };
 const struct http_body fleet_heartbeat_body = { "Heartbeat", heartbeat_fields };
 
-static int write_down(struct http_request *request, const struct heartbeat *in, struct certctl_error *err)
+/* What one transaction needs. */
+struct writing {
+	struct http_request *request;
+	const struct heartbeat *in;
+};
+
+/* Other plugins than before: what is written for them is looked at anew. */
+static int write_down(struct db *db, void *arg, struct certctl_error *err)
 {
-	return db_once(core_of(request)->db, request, &query_agent_heartbeat,
-		DB_VALUES(db_text(request->actor), db_text(in->hostname), db_text(in->os), db_text(in->architecture),
-			db_text(in->version), db_text(request->source_ip), db_text(in->plugins), db_text(in->problem)),
-		NULL, err);
+	const struct writing *writing = arg;
+	const struct heartbeat *in = writing->in;
+	struct http_request *request = writing->request;
+	struct db_result *other = NULL;
+	int rc = in->plugins ? db_run(db, request, &query_agent_has_other_plugins,
+				       DB_VALUES(db_text(request->actor), db_text(in->plugins)), &other, err)
+			     : 0;
+
+	if (rc == 0)
+		rc = db_run(db, NULL, &query_agent_heartbeat,
+			DB_VALUES(db_text(request->actor), db_text(in->hostname), db_text(in->os),
+				db_text(in->architecture), db_text(in->version), db_text(request->source_ip),
+				db_text(in->plugins), db_text(in->problem)),
+			NULL, err);
+	return rc == 0 && other && db_rows(other) > 0
+		       ? deployment_refit(core_of(request), db, request, request->actor, err)
+		       : rc;
 }
 
 int fleet_heartbeat(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -51,7 +72,7 @@ int fleet_heartbeat(struct http_request *request, struct http_reply *reply, stru
 		presence_touch(presence, request->actor, false);
 		return http_reply_empty(reply, 204);
 	}
-	rc = write_down(request, &in, err);
+	rc = db_transaction(core_of(request)->db, write_down, &(struct writing){ request, &in }, err);
 	if (rc < 0)
 		return rc;
 	presence_keep_facts(presence, request->actor, facts_sha256);

@@ -1,6 +1,7 @@
 /* What agents are given to do.  Every query is limited to the agent's own in SQL. */
 #include "work.h"
 #include "core/features/audit/audit.h"
+#include "core/features/deployment/deployment.h"
 #include "core/features/fleet/fleet.sql.h"
 #include "presence.h"
 
@@ -91,10 +92,46 @@ static int hand_out(struct db *db, void *arg, struct certctl_error *err)
 		&work->jobs, err);
 }
 
+/* A secret that cannot be opened is a failed attempt like any other, and the reason stands in the job. */
+static void put_back(struct http_request *request, const struct db_result *jobs, size_t row,
+	const struct certctl_error *why)
+{
+	struct deployment_report report = { .agent_id = request->actor,
+		.job_id = db_get_text(jobs, row, "id"),
+		.state = "Failed",
+		.token = db_get_integer(jobs, row, "token") };
+	char *error = job_error_json(request, why);
+	const char *state = NULL;
+	struct certctl_error err = { 0 };
+
+	report.json = error ? talloc_asprintf(request, "{\"error\":%s}", error) : NULL;
+	/* Not written: its lease runs out, and it is tried again then. */
+	if (report.json && deployment_report(core_of(request), request, &report, &state, &err) < 0)
+		certctl_log_error(CERTCTL_LOG_WARNING, "job.not_put_back", &err, "job", report.job_id, NULL);
+}
+
+static void put_jobs(struct http_request *request, const struct db_result *jobs, struct certctl_buffer *out)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < db_rows(jobs); i++) {
+		struct certctl_error why = { 0 };
+		const char *job = NULL;
+
+		if (deployment_reveal(core_of(request), request, jobs, i, "job", &job, &why) < 0) {
+			why.retryable = true;
+			put_back(request, jobs, i, &why);
+			continue;
+		}
+		certctl_buffer_printf(out, "%s%s", separator, job);
+		separator = ",";
+	}
+}
+
 static int reply_jobs(struct http_request *request, struct http_reply *reply, const struct db_result *jobs)
 {
-	for (size_t i = 0; i < db_rows(jobs); i++)
-		certctl_buffer_printf(&reply->body, "%s%s", i ? "," : "{\"jobs\":[", db_get_text(jobs, i, "job"));
+	certctl_buffer_puts(&reply->body, "{\"jobs\":[");
+	put_jobs(request, jobs, &reply->body);
 	certctl_buffer_puts(&reply->body, "]}");
 	audit_tell_witness(request, reply);
 	return http_reply_json(reply, 200);

@@ -32,6 +32,7 @@ struct decision;
 struct decision_kind {
 	const char *name, *event;
 	const char *const *states; /* NULL-terminated */
+	unsigned denied;           /* the status when it is DENIED: not by you (403), or not at all (422) */
 	int (*run)(struct db *db, struct decision *decision, struct certctl_error *err);
 };
 
@@ -109,8 +110,10 @@ static int decide(const struct decision_kind *kind, struct http_request *request
 	decision.reason = body.reason;
 	if (rc == 0)
 		rc = db_transaction(core_of(request)->db, decide_all, &decision, err);
-	if (rc < 0)
+	if (rc < 0) {
+		reply->status = rc == CERTCTL_E_DENIED ? kind->denied : reply->status;
 		return rc;
+	}
 	jobs_wake(core_of(request)->jobs);
 	return jobs_reply(request, reply, decision.successor ? 202 : 200,
 		decision.successor ? decision.successor : http_path(request, "id"), err);
@@ -149,28 +152,24 @@ static int cancel(struct db *db, struct decision *decision, struct certctl_error
 	return end(db, decision, "cancelled", err);
 }
 
-/* What waits is tried now; what has failed gets a job in its place, under all the rules for a new one. */
-static int retry(struct db *db, struct decision *decision, struct certctl_error *err)
+/* A job in the place of one that has ended, under all the rules for a new one; for its own target alone. */
+static int make_successor(struct db *db, struct decision *decision, struct certctl_error *err)
 {
 	const char *certificate_id = text(decision, "certificate_id"), *placement_id = text(decision, "placement_id");
+	const char *type = text(decision, "type"), *target_id = text(decision, "target_id");
 	struct db_result *rows = NULL;
 	int rc;
 
-	if (!db_get_boolean(decision->job, 0, "has_ended")) {
-		rc = db_run(db, decision->request, &query_jobs_hasten, DB_VALUES(db_text(text(decision, "id"))), &rows,
+	if (strcmp(type, "Validation") == 0)
+		return deployment_test(db, decision->request, target_id, decision->actor.name, &decision->successor,
 			err);
-		if (rc == 0 && db_rows(rows) == 0)
-			rc = certctl_fail(err, CERTCTL_E_CONFLICT, "job '%s' is being worked on", text(decision, "id"));
-		return rc;
-	}
-	rc = strcmp(text(decision, "type"), "Deployment") == 0
-		     ? deployment_request(db, certificate_id, placement_id, decision->actor.name, err)
+	rc = strcmp(type, "Deployment") == 0
+		     ? deployment_repeat(db, decision->request, certificate_id, placement_id, target_id,
+			       decision->actor.name, err)
 		     : issuance_request_placed(db, certificate_id, placement_id, decision->actor.name, err);
 	if (rc == 0)
 		rc = db_run(db, decision->request, &query_jobs_successor,
-			DB_VALUES(db_text(placement_id), db_text(text(decision, "type")),
-				db_text(text(decision, "target_id"))),
-			&rows, err);
+			DB_VALUES(db_text(placement_id), db_text(type), db_text(target_id)), &rows, err);
 	if (rc == 0 && db_rows(rows) == 0)
 		rc = certctl_fail(err, CERTCTL_E_CONFLICT,
 			"job '%s' is %s and there is nothing left to do in its place: archived, its agent retired, or done "
@@ -181,34 +180,50 @@ static int retry(struct db *db, struct decision *decision, struct certctl_error 
 	return rc;
 }
 
+/* What waits is tried now. */
+static int retry(struct db *db, struct decision *decision, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc;
+
+	if (!db_get_boolean(decision->job, 0, "has_ended")) {
+		rc = db_run(db, decision->request, &query_jobs_hasten, DB_VALUES(db_text(text(decision, "id"))), &rows,
+			err);
+		if (rc == 0 && db_rows(rows) == 0)
+			rc = certctl_fail(err, CERTCTL_E_CONFLICT, "job '%s' is being worked on", text(decision, "id"));
+		return rc;
+	}
+	return make_successor(db, decision, err);
+}
+
 static const char *const waiting_for_approval[] = { "AwaitingApproval", NULL };
 static const char *const live[] = { "AwaitingApproval", "AwaitingCSR", "Pending", "Running", NULL };
 static const char *const can_be_tried[] = { "AwaitingCSR", "Pending", "Failed", NULL };
 
 int jobs_approve(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const struct decision_kind kind = { "approve", "job_approved", waiting_for_approval, approve };
+	static const struct decision_kind kind = { "approve", "job_approved", waiting_for_approval, 403, approve };
 
 	return decide(&kind, request, reply, err);
 }
 
 int jobs_reject(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const struct decision_kind kind = { "reject", "job_rejected", waiting_for_approval, reject };
+	static const struct decision_kind kind = { "reject", "job_rejected", waiting_for_approval, 403, reject };
 
 	return decide(&kind, request, reply, err);
 }
 
 int jobs_cancel(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const struct decision_kind kind = { "cancel", "job_cancelled", live, cancel };
+	static const struct decision_kind kind = { "cancel", "job_cancelled", live, 403, cancel };
 
 	return decide(&kind, request, reply, err);
 }
 
 int jobs_retry(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	static const struct decision_kind kind = { "retry", "job_retried", can_be_tried, retry };
+	static const struct decision_kind kind = { "retry", "job_retried", can_be_tried, 422, retry };
 
 	return decide(&kind, request, reply, err);
 }

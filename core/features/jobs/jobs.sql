@@ -1,8 +1,8 @@
 -- Jobs as operators see them: with the serials before and after, and who made the key.
 -- name: jobs_get  $1 id text, $2 scope jsonb
 SELECT j.*, j.state AS status, after.serial_number AS serial_after, before.serial_number AS serial_before,
-	CASE WHEN j.csr_sha256 IS NOT NULL THEN j.agent_id END AS key_made_by
-FROM jobs_all j JOIN managed_certificates c ON c.id = j.certificate_id
+	CASE WHEN j.csr_sha256 IS NOT NULL THEN j.agent_id END AS key_made_by, job_waits_for(j.state, j.step, j.agent_id) AS waits_for
+FROM jobs_all j LEFT JOIN managed_certificates c ON c.id = j.certificate_id
 LEFT JOIN certificate_versions after ON after.job_id = j.id
 LEFT JOIN placements p ON p.id = j.placement_id AND j.type IN ('Issuance', 'Renewal')
 LEFT JOIN certificate_versions before ON before.placement_id = p.id
@@ -11,7 +11,7 @@ WHERE j.id = $1 AND in_scope($2, c.team_id, c.issuer_id, c.profile_id);
 
 -- name: jobs_list  $1 limit int, $2 before text, $3 type text, $4 status text, $5 certificate_id text, $6 agent_id text, $7 issuer_id text, $8 target_id text, $9 created_by text, $10 scope jsonb
 SELECT j.*, j.state AS status, after.serial_number AS serial_after, before.serial_number AS serial_before,
-	CASE WHEN j.csr_sha256 IS NOT NULL THEN j.agent_id END AS key_made_by
+	CASE WHEN j.csr_sha256 IS NOT NULL THEN j.agent_id END AS key_made_by, job_waits_for(j.state, j.step, j.agent_id) AS waits_for
 FROM (SELECT * FROM jobs_all WHERE ($2 IS NULL OR id < $2) AND ($3 IS NULL OR type = ANY (string_to_array($3, ',')))
 		AND ($4 IS NULL OR state = ANY (string_to_array($4, ',')))
 		AND ($5 IS NULL OR certificate_id = $5) AND ($6 IS NULL OR agent_id = $6) AND ($7 IS NULL OR issuer_id = $7)
@@ -32,11 +32,11 @@ ORDER BY j.id DESC;
 WITH live AS (SELECT * FROM jobs WHERE id = $1 FOR UPDATE)
 SELECT j.id, j.type, j.state, j.certificate_id, j.placement_id, j.target_id, j.created_by, j.lease_until IS NOT NULL AS is_held,
 	false AS has_ended, NULL::text AS hold_reason, c.archived_at IS NOT NULL AS is_archived
-FROM live j JOIN managed_certificates c ON c.id = j.certificate_id WHERE in_scope($2, c.team_id, c.issuer_id, c.profile_id)
+FROM live j LEFT JOIN managed_certificates c ON c.id = j.certificate_id WHERE in_scope($2, c.team_id, c.issuer_id, c.profile_id)
 UNION ALL
 SELECT j.id, j.type, j.state, j.certificate_id, j.placement_id, j.target_id, j.created_by, false, true, j.hold_reason,
 	c.archived_at IS NOT NULL
-FROM jobs_ended j JOIN managed_certificates c ON c.id = j.certificate_id
+FROM jobs_ended j LEFT JOIN managed_certificates c ON c.id = j.certificate_id
 WHERE j.id = $1 AND in_scope($2, c.team_id, c.issuer_id, c.profile_id);
 
 -- name: jobs_approve  $1 id text, $2 approved_by text

@@ -13,7 +13,7 @@
 
 const char *instance_family(enum certctl_plugin_kind kind)
 {
-	return kind == CERTCTL_ISSUER ? "issuers" : "notifiers";
+	return kind == CERTCTL_ISSUER ? "issuers" : kind == CERTCTL_TARGET ? "targets" : "notifiers";
 }
 
 const char *instance_word(enum certctl_plugin_kind kind)
@@ -334,7 +334,11 @@ int connectors_runners(struct connectors *connectors, TALLOC_CTX *mem, struct jo
 		is_complete = runners != NULL;
 		if (!is_complete)
 			break;
-		runners[count++] = (struct job_runner){ talloc_asprintf(runners, "issuer/%s", instance->id), slots };
+		/* One after the other, with their intents committed together: where asking again after a kill does no harm. */
+		runners[count++] = (struct job_runner){ .name = talloc_asprintf(runners, "issuer/%s", instance->id),
+			.slots = slots,
+			.takes_many =
+				certctl_connector_description(instance->connector)->caps & CERTCTL_ISSUER_REPEATABLE };
 	}
 	pthread_mutex_unlock(&connectors->lock);
 	if (!is_complete)

@@ -39,7 +39,9 @@ SELECT '\x' || encode(sealed, 'hex') AS sealed, key_id FROM notifiers WHERE id =
 -- name: connector_rows_of_other_keys  $1 key_id text
 SELECT 'issuers' AS family, id, '\x' || encode(sealed, 'hex') AS sealed, key_id, revision FROM issuers WHERE key_id <> $1
 UNION ALL
-SELECT 'notifiers', id, '\x' || encode(sealed, 'hex'), key_id, revision FROM notifiers WHERE key_id <> $1;
+SELECT 'notifiers', id, '\x' || encode(sealed, 'hex'), key_id, revision FROM notifiers WHERE key_id <> $1
+UNION ALL
+SELECT 'targets', id, '\x' || encode(sealed, 'hex'), key_id, revision FROM targets WHERE key_id <> $1;
 
 -- The same options under another key are the same revision.
 -- name: connector_issuer_reseal  $1 id text, $2 sealed bytea, $3 key_id text, $4 revision bigint
@@ -47,3 +49,6 @@ UPDATE issuers SET sealed = $2, key_id = $3 WHERE id = $1 AND revision = $4;
 
 -- name: connector_notifier_reseal  $1 id text, $2 sealed bytea, $3 key_id text, $4 revision bigint
 UPDATE notifiers SET sealed = $2, key_id = $3 WHERE id = $1 AND revision = $4;
+
+-- name: connector_target_reseal  $1 id text, $2 sealed bytea, $3 key_id text, $4 revision bigint
+UPDATE targets SET sealed = $2, key_id = $3 WHERE id = $1 AND revision = $4;

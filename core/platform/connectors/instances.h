@@ -40,7 +40,7 @@ struct wanted_instance {
 	const char *revision;  /* of a row: what tells it from what it was; NULL: the options do */
 };
 
-/* "issuers", "notifiers"; in messages "issuer", "notifier". */
+/* "issuers", "targets", "notifiers", where they have rows; in messages "issuer", "notifier". */
 const char *instance_family(enum certctl_plugin_kind kind);
 const char *instance_word(enum certctl_plugin_kind kind);
 

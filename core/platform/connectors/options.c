@@ -243,3 +243,84 @@ void connector_options_unmask(const struct certctl_field *fields, json_t *option
 	}
 	unmask(options, (json_t *)(uintptr_t)old);
 }
+
+bool connector_options_have_mask(const json_t *options)
+{
+	const char *name;
+	json_t *item;
+	size_t i;
+
+	if (is_mask(options))
+		return true;
+	json_object_foreach((json_t *)(uintptr_t)options, name,
+		item) if (connector_options_have_mask(item)) return true;
+	json_array_foreach((json_t *)(uintptr_t)options, i, item) if (connector_options_have_mask(item)) return true;
+	return false;
+}
+
+json_t *connector_options_mask_texts(const json_t *options)
+{
+	const char *name;
+	json_t *item, *copy;
+	size_t i;
+
+	if (json_is_string(options))
+		return json_string(CERTCTL_SECRET_MASK);
+	if (!json_is_object(options) && !json_is_array(options))
+		return json_deep_copy(options);
+	copy = json_is_object(options) ? json_object() : json_array();
+	json_object_foreach((json_t *)(uintptr_t)options, name, item)
+		json_object_set_new(copy, name, connector_options_mask_texts(item));
+	json_array_foreach((json_t *)(uintptr_t)options, i, item)
+		json_array_append_new(copy, connector_options_mask_texts(item));
+	return copy;
+}
+
+/* What a mask stands for; anything else is gone through. */
+static int reveal(const struct connectors_options *settings, json_t *shown, const json_t *full, json_t **ret,
+	struct certctl_error *err)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	struct certctl_secret secret = { 0 };
+	int rc = 0;
+
+	*ret = NULL;
+	if (!is_mask(shown) || !json_is_string(full)) {
+		talloc_free(mem);
+		return connector_options_reveal(settings, shown, full, err);
+	}
+	rc = resolve_api(settings, json_string_value(full), mem, &secret, err);
+	if (rc == 0)
+		*ret = json_stringn((const char *)secret.data, secret.len);
+	if (rc == 0 && !*ret)
+		rc = certctl_fail(err, CERTCTL_E_INVALID, "a secret of it is not UTF-8");
+	talloc_free(mem);
+	return rc;
+}
+
+int connector_options_reveal(const struct connectors_options *settings, json_t *shown, const json_t *full,
+	struct certctl_error *err)
+{
+	const char *name;
+	json_t *item, *value = NULL;
+	size_t i;
+	int rc = 0;
+
+	json_object_foreach(shown, name, item)
+	{
+		rc = reveal(settings, item, json_object_get(full, name), &value, err);
+		if (rc < 0)
+			return certctl_error_prefix(err, "options.%s", name);
+		if (value)
+			json_object_set_new(shown, name, value);
+	}
+	json_array_foreach(shown, i, item)
+	{
+		rc = reveal(settings, item, json_array_get(full, i), &value, err);
+		if (rc < 0)
+			return rc;
+		if (value)
+			json_array_set_new(shown, i, value);
+	}
+	return 0;
+}

@@ -34,6 +34,19 @@ size_t connector_options_refuse(const struct connectors_options *settings, const
  */
 void connector_options_unmask(const struct certctl_field *fields, json_t *options, const json_t *old);
 
+/** Does a mask stand anywhere in it? */
+bool connector_options_have_mask(const json_t *options);
+
+/** A copy with a mask for every text: of options whose table is not known.  NULL when out of memory. */
+json_t *connector_options_mask_texts(const json_t *options);
+
+/**
+ * Put the secrets of `full` where `shown` has masks; those that stand in files of secrets_dir are read there.
+ * INVALID: one of them cannot be read.
+ */
+int connector_options_reveal(const struct connectors_options *settings, json_t *shown, const json_t *full,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 /** Does a network ("10.1.0.0/16") lie within one of these? */
 bool connector_network_within(const char *network, const char *const *networks);
 

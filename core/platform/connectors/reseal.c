@@ -1,4 +1,4 @@
-/* Options of rows that are sealed under an older key, sealed anew.  Like connectors_state_reseal(), for issuers and notifiers. */
+/* Options of rows that are sealed under an older key, sealed anew.  Like connectors_state_reseal(), for issuers, notifiers and targets. */
 #include "core/platform/connectors/connectors.sql.h"
 #include "rows.h"
 
@@ -12,23 +12,42 @@ struct resealing {
 	const struct db_result *rows;
 };
 
+/* Where sealed options stand. */
+static const struct family {
+	const char *name;
+	enum certctl_plugin_kind kind;
+	const struct db_query *reseal;
+} families[] = {
+	{ "issuers", CERTCTL_ISSUER, &query_connector_issuer_reseal },
+	{ "notifiers", CERTCTL_NOTIFIER, &query_connector_notifier_reseal },
+	{ "targets", CERTCTL_TARGET, &query_connector_target_reseal },
+};
+
+static const struct family *family_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i < CERTCTL_COUNT(families) && strcmp(families[i].name, name) != 0)
+		i++;
+	certctl_assert(i < CERTCTL_COUNT(families));
+	return &families[i];
+}
+
 static int reseal_one(const struct resealing *resealing, TALLOC_CTX *mem, size_t row, struct certctl_error *err)
 {
 	const struct db_result *rows = resealing->rows;
 	const char *id = db_get_text(rows, row, "id");
-	bool is_issuer = strcmp(db_get_text(rows, row, "family"), "issuers") == 0;
-	enum certctl_plugin_kind kind = is_issuer ? CERTCTL_ISSUER : CERTCTL_NOTIFIER;
+	const struct family *family = family_of(db_get_text(rows, row, "family"));
 	const struct sealed old = { db_get_text(rows, row, "key_id"), db_get_text(rows, row, "sealed") };
 	CERTCTL_AUTO(json_decref) json_t *options = NULL;
 	struct sealed now = { 0 };
-	int rc = connector_row_unseal(resealing->sealing, kind, id, &old, &options, err);
+	int rc = connector_row_unseal(resealing->sealing, family->kind, id, &old, &options, err);
 
 	if (rc == 0)
-		rc = connector_row_seal(resealing->sealing, mem, kind, id, options, &now, err);
+		rc = connector_row_seal(resealing->sealing, mem, family->kind, id, options, &now, err);
 	/* At another revision meanwhile: whoever wrote it has sealed it with a key of its own file. */
 	return rc < 0 ? rc
-		      : db_once(resealing->db, mem,
-				is_issuer ? &query_connector_issuer_reseal : &query_connector_notifier_reseal,
+		      : db_once(resealing->db, mem, family->reseal,
 				DB_VALUES(db_text(id), db_text(now.bytes), db_text(now.key_id),
 					db_integer(db_get_integer(rows, row, "revision"))),
 				NULL, err);

@@ -1,4 +1,4 @@
-/** Options of instances that are made over the API: sealed as a whole, in their row. */
+/** Options of instances that are made over the API, and of targets with secrets: sealed as a whole, in their row. */
 #ifndef CORE_CONNECTORS_ROWS_H
 #define CORE_CONNECTORS_ROWS_H
 
