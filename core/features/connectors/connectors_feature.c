@@ -1,4 +1,5 @@
-/* The routes of connectors. */
+/* The routes of connectors, and how many there are. */
+#include "core/features/connectors/connectors_feature.sql.h"
 #include "instances.h"
 
 static int test_issuer(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -36,7 +37,43 @@ static const struct http_route routes[] = {
 	{ 0 },
 };
 
+/* --- Metrics --------------------------------------------------------------------------------------------------------- */
+
+static void put_count(const struct metric *metric, const char *kind, const char *status, unsigned count,
+	struct certctl_buffer *out)
+{
+	const char *const labels[] = { kind, status };
+
+	metric_sample(out, metric, labels, count);
+}
+
+/* Those that this server runs. */
+static void read_own(void *context, const struct metric *metric, struct certctl_buffer *out)
+{
+	static const struct {
+		enum certctl_plugin_kind kind;
+		const char *name;
+	} kinds[] = { { CERTCTL_ISSUER, "issuer" }, { CERTCTL_NOTIFIER, "notifier" } };
+	const struct core *core = context;
+
+	for (size_t i = 0; i < CERTCTL_COUNT(kinds); i++) {
+		struct connectors_count count;
+
+		connectors_count(core->connectors, kinds[i].kind, &count);
+		put_count(metric, kinds[i].name, "open", count.open, out);
+		put_count(metric, kinds[i].name, "refused", count.refused, out);
+	}
+}
+
+static const struct metric metrics[] = {
+	{ "certctl_connectors",
+		"Issuers and notifiers: open or refused on this server, or closed; targets: whether their plugins take what is written.",
+		METRIC_GAUGE, { "kind", "status" }, read_own, &query_metric_connectors, 60 },
+	{ 0 },
+};
+
 const struct feature connectors_feature = { .name = "connectors",
 	.about = "CAs and channels: how they are reached, and by which plugins.",
 	.resources = resources,
-	.routes = routes };
+	.routes = routes,
+	.metrics = metrics };

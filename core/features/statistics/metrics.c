@@ -55,19 +55,18 @@ static void write_metric(struct http_request *request, const struct metric *metr
 	struct certctl_buffer samples;
 	const char *text = NULL;
 
-	if (metric->read) {
-		certctl_buffer_init(&samples, request, PAGE_MAX);
+	certctl_buffer_init(&samples, request, PAGE_MAX);
+	if (metric->read)
 		metric->read(core, metric, &samples);
-		text = certctl_buffer_finish(&samples, &err) == 0 ? samples.data : NULL;
-	} else if (*has_database) {
-		/* The first that fails has waited; the others need not. */
+	/* The first that fails has waited; the others need not. */
+	if (metric->query && *has_database)
 		*has_database = cache_get(core->statistics->cache, metric->name, metric->every_s * 1000, make_samples,
 					&making, request, &text, &err) != CERTCTL_E_UNAVAILABLE;
-	}
-	if (!text || !*text)
+	certctl_buffer_puts(&samples, text ? text : "");
+	if (certctl_buffer_finish(&samples, &err) < 0 || samples.len == 0)
 		return;
 	metric_head(out, metric);
-	certctl_buffer_puts(out, text);
+	certctl_buffer_puts(out, samples.data);
 }
 
 static void write_table(struct http_request *request, const struct metric *table, bool *has_database,

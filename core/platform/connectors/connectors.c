@@ -302,6 +302,16 @@ void connectors_status(struct connectors *connectors, enum certctl_plugin_kind k
 	pthread_mutex_unlock(&connectors->lock);
 }
 
+void connectors_count(struct connectors *connectors, enum certctl_plugin_kind kind, struct connectors_count *ret)
+{
+	*ret = (struct connectors_count){ 0 };
+	pthread_mutex_lock(&connectors->lock);
+	for (const struct instance *instance = connectors->instances; instance; instance = instance->next)
+		if (instance->kind == kind)
+			*(instance->connector ? &ret->open : &ret->refused) += 1;
+	pthread_mutex_unlock(&connectors->lock);
+}
+
 int connectors_describe(struct connectors *connectors, enum certctl_plugin_kind kind, const char *type,
 	const struct certctl_description **ret, struct certctl_error *err)
 {

@@ -81,6 +81,12 @@ struct connector_status {
 void connectors_status(struct connectors *connectors, enum certctl_plugin_kind kind, const char *id, TALLOC_CTX *mem,
 	struct connector_status *ret);
 
+/** How many are open here, and how many refused.  From memory. */
+struct connectors_count {
+	unsigned open, refused;
+};
+void connectors_count(struct connectors *connectors, enum certctl_plugin_kind kind, struct connectors_count *ret);
+
 /** What the plugin `type` says it is.  Owned by `connectors`. */
 int connectors_describe(struct connectors *connectors, enum certctl_plugin_kind kind, const char *type,
 	const struct certctl_description **ret, struct certctl_error *err) CERTCTL_CHECKED;

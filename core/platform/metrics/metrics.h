@@ -29,7 +29,7 @@ struct metric {
 	enum metric_type type;
 	const char *labels[METRIC_LABELS_MAX]; /* names, as many as there are */
 
-	/* Where the samples are from: memory, or the database. */
+	/* Where the samples are from: memory, the database, or some from each. */
 	metric_read_fn *read;
 	/** Without parameters; a row a sample: a column a label, and `value`.  Null values are left out. */
 	const struct db_query *query;

@@ -61,6 +61,9 @@ class Statistics(Story):
         self.assertEqual(1, metrics["certctl_database_up"].value())
         self.assertGreaterEqual(metrics["certctl_http_connections"].value(listener="operators"), 1)
         self.assertEqual(0, metrics["certctl_certificates"].value(status="Active"))
+        connectors = {(kind, status): metrics["certctl_connectors"].value(kind=kind, status=status)
+                      for kind, status in (("issuer", "open"), ("issuer", "refused"), ("issuer", "closed"), ("notifier", "open"), ("target", "ready"))}
+        self.assertEqual({("issuer", "open"): 1, ("issuer", "refused"): 0, ("issuer", "closed"): 0, ("notifier", "open"): 0, ("target", "ready"): 0}, connectors)
         self.assertLess(metrics["certctl_audit_seal_lag_seconds"].value(), 60)
         self.assertLess(metrics["certctl_audit_checkpoint_age_seconds"].value(), 300)
         began = datetime.fromtimestamp(metrics["process_start_time_seconds"].value(), timezone.utc)
