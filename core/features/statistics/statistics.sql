@@ -18,7 +18,7 @@ SELECT count(*) AS done FROM moved;
 -- --- For people.  Who is limited is answered from the rows that may be seen. ---
 
 -- name: statistics_by_status  $1 scope jsonb
-SELECT jsonb_object_agg(status, count) AS by_status FROM (
+SELECT coalesce(jsonb_object_agg(status, count), '{}') AS by_status FROM (
 	SELECT status, count FROM certificate_status_counts WHERE $1 IS NULL
 	UNION ALL
 	SELECT status, count(*) FROM certificates c WHERE $1 IS NOT NULL AND in_scope($1, team_id, issuer_id, profile_id) GROUP BY status) AS counts;
@@ -40,7 +40,7 @@ WITH statuses AS (
 		WHERE $1 IS NOT NULL AND archived_at IS NULL AND in_scope($1, team_id, issuer_id, profile_id) GROUP BY issuer_id) AS each
 	GROUP BY issuer_id
 ), agent_counts AS (
-	SELECT agent_status(retired_at, last_heartbeat_at, problem) AS status, count(*) AS count FROM agents GROUP BY 1
+	SELECT agent_status(retired_at, last_heartbeat_at, problem) AS status, count(*) AS count FROM agents WHERE deleted_at IS NULL GROUP BY 1
 ), job_counts AS (
 	SELECT state, sum(count)::bigint AS count FROM (
 		SELECT state, count(*) AS count FROM jobs WHERE $1 IS NULL GROUP BY state
@@ -125,7 +125,7 @@ SELECT status, count AS value FROM certificate_status_counts ORDER BY status;
 
 -- name: metric_agents
 SELECT status, count(a.id) AS value FROM unnest('{healthy,offline,error,retired}'::text[]) AS status
-LEFT JOIN agents a ON agent_status(a.retired_at, a.last_heartbeat_at, a.problem) = status GROUP BY status ORDER BY status;
+LEFT JOIN agents a ON a.deleted_at IS NULL AND agent_status(a.retired_at, a.last_heartbeat_at, a.problem) = status GROUP BY status ORDER BY status;
 
 -- name: metric_jobs
 SELECT type, state, count(*) AS value FROM jobs GROUP BY type, state ORDER BY type, state;
