@@ -132,7 +132,8 @@ static void return_handle(struct certctl_http_client *client, CURL *curl)
 	curl_easy_cleanup(curl);
 }
 
-int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem, const struct certctl_http_request *request,
+int certctl_http_receive(struct certctl_http_client *client, TALLOC_CTX *mem,
+	const struct certctl_http_request *request, certctl_http_sink_fn *sink, void *arg,
 	struct certctl_http_response *ret, struct certctl_error *err)
 {
 	struct certctl_http_exchange exchange = { .client = client, .request = request };
@@ -141,6 +142,8 @@ int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem, const
 
 	if (rc == 0)
 		rc = certctl_http_arrival_init(&exchange.arrival, mem, response_max, err);
+	exchange.arrival.sink = sink;
+	exchange.arrival.sink_arg = arg;
 	if (rc == 0) {
 		CURL *curl = borrow_handle(client);
 
@@ -151,4 +154,10 @@ int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem, const
 	}
 	certctl_http_call_done(&exchange.call);
 	return rc;
+}
+
+int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX *mem, const struct certctl_http_request *request,
+	struct certctl_http_response *ret, struct certctl_error *err)
+{
+	return certctl_http_receive(client, mem, request, NULL, NULL, ret, err);
 }

@@ -50,7 +50,12 @@ static void set_transport(CURL *curl, struct certctl_http_exchange *exchange)
 	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, exchange);
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, client->connect_timeout_s);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
+	if (exchange->arrival.sink) {
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout_s);
+	} else {
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
+	}
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	/* Otherwise the end of the deadline waits for the end of getaddrinfo(). */
 	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);

@@ -34,7 +34,9 @@ struct certctl_http_arrival {
 	struct certctl_buffer body;
 	char **headers;
 	size_t header_count, header_bytes;
-	bool headers_done;
+	bool headers_done, is_success; /* by its status line */
+	certctl_http_sink_fn *sink;    /* where the body of a success goes; NULL: it is collected */
+	void *sink_arg;
 	enum certctl_code failure; /* why a callback refused to go on; 0: none did */
 };
 

@@ -34,6 +34,11 @@ size_t certctl_http_on_body(char *data, size_t size, size_t count, void *arg)
 	struct certctl_http_arrival *arrival = arg;
 	size_t len = size * count;
 
+	if (arrival->sink && arrival->is_success) {
+		int rc = arrival->sink(arrival->sink_arg, data, len);
+
+		return rc < 0 ? stop(arrival, rc) : len;
+	}
 	if (len > arrival->body.max - arrival->body.len)
 		return stop(arrival, CERTCTL_E_LIMIT);
 	certctl_buffer_append(&arrival->body, data, len);
@@ -77,6 +82,9 @@ size_t certctl_http_on_header(char *data, size_t size, size_t count, void *arg)
 		return stop(arrival, CERTCTL_E_LIMIT);
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
 		start_over(arrival);
+		const char *status = memchr(data, ' ', len);
+
+		arrival->is_success = status && status + 1 < data + len && status[1] == '2';
 		return len;
 	}
 	if (data[0] == '\r' || data[0] == '\n') {

@@ -65,6 +65,17 @@ CERTCTL_API int certctl_http_send(struct certctl_http_client *client, TALLOC_CTX
 	const struct certctl_http_request *request, struct certctl_http_response *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Takes a piece of a body as it comes, on the caller's thread.  A negative code ends the exchange, which fails with it. */
+typedef int certctl_http_sink_fn(void *arg, const char *data, size_t len);
+
+/**
+ * The same for answers of any size: the body of a success (2xx) goes to `sink`, and `ret` has none; what else is answered is
+ * collected as ever.  `timeout_s` is how long nothing may come, not how long it may take in all.
+ */
+CERTCTL_API int certctl_http_receive(struct certctl_http_client *client, TALLOC_CTX *mem,
+	const struct certctl_http_request *request, certctl_http_sink_fn *sink, void *arg,
+	struct certctl_http_response *ret, struct certctl_error *err) CERTCTL_CHECKED;
+
 /** First header with that lower-case name, or NULL. */
 CERTCTL_API const char *certctl_http_header(const struct certctl_http_response *response, const char *name);
 

@@ -64,6 +64,52 @@ static void a_response_comes_with_tidy_headers(void)
 	CU_ASSERT_EQUAL(response.body_len, 0);
 }
 
+struct taken {
+	size_t len, most;
+	char begin[16];
+};
+
+static int take(void *arg, const char *data, size_t len)
+{
+	struct taken *taken = arg;
+
+	if (taken->len < sizeof(taken->begin) - 1)
+		memcpy(taken->begin + taken->len, data,
+			len < sizeof(taken->begin) - 1 - taken->len ? len : sizeof(taken->begin) - 1 - taken->len);
+	taken->len += len;
+	return taken->most && taken->len > taken->most ? CERTCTL_E_CONFLICT : 0;
+}
+
+static void an_answer_of_any_size_is_taken_piece_by_piece(void)
+{
+	struct certctl_http_client *client = new_client(NULL);
+	struct certctl_http_request request = { .url = url_of("https", "/huge"), .response_max = 10 };
+	struct certctl_http_response response = { 0 };
+	struct taken taken = { .most = 5000000 };
+	struct certctl_error err;
+
+	/* Nobody wants all of it: who takes it says so, and with which code. */
+	ASSERT_FAILS(certctl_http_receive(client, test_mem(), &request, take, &taken, &response, &err),
+		CERTCTL_E_CONFLICT, "localhost", err);
+	CU_ASSERT_TRUE(taken.len > 5000000);
+	taken = (struct taken){ 0 };
+	request.url = url_of("https", "/early");
+	ASSERT_OK(certctl_http_receive(client, test_mem(), &request, take, &taken, &response, &err), err);
+	ASSERT_TEXT(taken.begin, "abc");
+	ASSERT_TEXT(response.body, "");
+	/* A refusal is for us to read. */
+	taken = (struct taken){ 0 };
+	request.url = url_of("https", "/status?code=404");
+	ASSERT_OK(certctl_http_receive(client, test_mem(), &request, take, &taken, &response, &err), err);
+	ASSERT_TEXT(response.body, "because");
+	CU_ASSERT_EQUAL(taken.len, 0);
+	/* As long as something comes, it may take any time; a second of nothing is too much. */
+	request.url = url_of("https", "/silent");
+	request.timeout_s = 1;
+	ASSERT_FAILS(certctl_http_receive(client, test_mem(), &request, take, &taken, &response, &err),
+		CERTCTL_E_TIMEOUT, NULL, err);
+}
+
 static void only_the_right_server_is_believed(void)
 {
 	struct certctl_http_options system_cas = { .egress.allow_private = true };
@@ -284,6 +330,7 @@ static void threads_share_a_client(void)
 const struct test tests[] = {
 	TEST(a_request_arrives_as_it_was_asked),
 	TEST(a_response_comes_with_tidy_headers),
+	TEST(an_answer_of_any_size_is_taken_piece_by_piece),
 	TEST(only_the_right_server_is_believed),
 	TEST(a_ca_file_replaces_the_systems_store),
 	TEST(a_client_certificate_opens_the_door),
