@@ -11,12 +11,13 @@
 #include <certctl/files.h>
 #include <certctl/json.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
-#define KEYS_MAX     16
-#define KEY_SIZE_MAX 4096
+#define KEYS_MAX       16
+#define KEY_SIZE_MAX   4096
+#define LINE_MAX_BYTES ((size_t)16 << 20) /* a batch has at most 1,000 leaves, an event what one request may hold */
 
 struct verification {
 	struct cli *cli;
@@ -76,48 +77,120 @@ static int read_keys(TALLOC_CTX *mem, const struct verification *verification, s
 	return rc;
 }
 
-/* Lines in memory or of a file, one at a time. */
-static int verify_lines(FILE *file, struct audit_verifier *verifier, struct certctl_error *err)
-{
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-	int64_t number = 0;
-	int rc = 0;
+/* --- The export, a piece at a time ------------------------------------------------------------------------------------ */
 
-	while (rc == 0 && (len = getline(&line, &size, file)) >= 0) {
-		number++;
-		rc = audit_verify_line(verifier, line, (size_t)len, err);
-		if (rc < 0)
-			certctl_error_prefix(err, "line %lld", (long long)number);
-	}
-	free(line);
-	if (rc == 0 && ferror(file))
-		return certctl_fail(err, CERTCTL_E_IO, "the export cannot be read");
-	return rc == 0 && number == 0 ? certctl_fail(err, CERTCTL_E_INVALID, "the export is empty") : rc;
+struct lines {
+	struct audit_verifier *verifier;
+	char *text; /* of the line that has not ended yet */
+	size_t len, size;
+	int64_t number;
+	bool is_tampered; /* what went wrong is what the export says */
+};
+
+static int verify_line(struct lines *lines, const char *text, size_t len, struct certctl_error *err)
+{
+	lines->number++;
+	int rc = audit_verify_line(lines->verifier, text, len, err);
+
+	lines->is_tampered = rc == CERTCTL_E_INVALID;
+	return rc < 0 ? certctl_error_prefix(err, "line %lld", (long long)lines->number) : 0;
 }
 
-static int open_export(struct cli *cli, const char *offline, FILE **ret, struct certctl_error *err)
+static int keep_part(struct lines *lines, const char *data, size_t len, struct certctl_error *err)
+{
+	if (len > LINE_MAX_BYTES - lines->len)
+		return lines->is_tampered = true,
+		       certctl_fail(err, CERTCTL_E_INVALID, "line %lld: it is no line of an export",
+			       (long long)lines->number + 1);
+	if (lines->len + len > lines->size) {
+		lines->size = 2 * (lines->len + len);
+		lines->text = talloc_realloc(lines->verifier, lines->text, char, (unsigned)lines->size);
+	}
+	if (!lines->text)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for a line");
+	memcpy(lines->text + lines->len, data, len);
+	lines->len += len;
+	return 0;
+}
+
+/* A server_sink_fn: verifies every line that ends in this piece. */
+static int take_piece(void *arg, const char *data, size_t len, struct certctl_error *err)
+{
+	struct lines *lines = arg;
+	const char *end;
+	int rc = 0;
+
+	while (rc == 0 && (end = memchr(data, '\n', len)) != NULL) {
+		size_t part = (size_t)(end - data);
+
+		if (lines->len == 0) {
+			rc = verify_line(lines, data, part, err);
+		} else {
+			rc = keep_part(lines, data, part, err);
+			if (rc == 0)
+				rc = verify_line(lines, lines->text, lines->len, err);
+			lines->len = 0;
+		}
+		data += part + 1;
+		len -= part + 1;
+	}
+	return rc == 0 && len > 0 ? keep_part(lines, data, len, err) : rc;
+}
+
+static int end_lines(struct lines *lines, struct certctl_error *err)
+{
+	if (lines->len > 0)
+		return verify_line(lines, lines->text, lines->len, err);
+	if (lines->number > 0)
+		return 0;
+	lines->is_tampered = true;
+	return certctl_fail(err, CERTCTL_E_INVALID, "the export is empty");
+}
+
+static int take_file(const char *path, struct lines *lines, struct certctl_error *err)
+{
+	CERTCTL_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char piece[65536];
+	ssize_t len = fd < 0 ? -1 : 1;
+	int rc = 0;
+
+	while (rc == 0 && len > 0) {
+		len = read(fd, piece, sizeof(piece));
+		if (len > 0)
+			rc = take_piece(lines, piece, (size_t)len, err);
+	}
+	return rc == 0 && len < 0 ? certctl_fail_errno(err, errno, "%s", path) : rc;
+}
+
+static int take_export(struct cli *cli, struct lines *lines, struct certctl_error *err)
 {
 	const struct api_resource *audit = api_find(cli->api, "audit");
 	struct call call = { .operation = audit ? api_verb(audit, "export") : NULL,
 		.query = value_keep(cli->mem, json_pack("{s:s, s:s}", "format", "jsonl", "proof", "true")) };
-	struct reply reply;
-	int rc;
 
-	if (offline) {
-		*ret = fopen(offline, "re");
-		return *ret ? 0 : certctl_fail_errno(err, errno, "%s", offline);
-	}
 	if (!call.operation)
 		return certctl_fail(err, CERTCTL_E_UNSUPPORTED, "this API has no export of the trail");
-	rc = server_ask(cli, cli->mem, &call, &reply, err);
-	if (rc == CERTCTL_E_LIMIT)
-		certctl_hint(err, "Export it to a file in another way, and use --offline.");
-	if (rc < 0)
-		return rc;
-	*ret = reply.len ? fmemopen((void *)reply.text, reply.len, "r") : fopen("/dev/null", "re");
-	return *ret ? 0 : certctl_fail_errno(err, errno, "the export");
+	return server_receive(cli, &call, take_piece, lines, err);
+}
+
+/* --- What it came to ---------------------------------------------------------------------------------------------------- */
+
+/* For people, beside the numbers: what was not looked at. */
+static void note_limits(const struct audit_report *report)
+{
+	if (report->is_selection)
+		cli_note(
+			"a SELECTION, not the trail: %lld events of %lld are here and as they were sealed; nothing is said of the "
+			"others, nor whether any are missing",
+			(long long)report->shown, (long long)report->events);
+	if (report->archived)
+		cli_note("%lld events of it are in archives: verify those files by themselves",
+			(long long)report->archived);
+	if (report->checkpoints == 0)
+		cli_note("no checkpoint in it is signed: whoever wrote it may have made all of it up");
+	else if (report->events > report->signed_events)
+		cli_note("the last %lld events are sealed and not signed yet",
+			(long long)(report->events - report->signed_events));
 }
 
 static int print_report(const struct cli *cli, const struct audit_report *report, struct certctl_error *err)
@@ -137,6 +210,7 @@ static int print_report(const struct cli *cli, const struct audit_report *report
 		json_object_set_new(value, counts[i].name, json_integer(counts[i].number));
 	json_object_set_new(value, "signed_at", report->checkpoints ? json_string(report->signed_at) : json_null());
 	json_object_set_new(value, "head", json_string(report->head));
+	note_limits(report);
 	return output_value(&cli->output, cli->api, NULL, value, err);
 }
 
@@ -150,22 +224,25 @@ static int say_tampered(struct cli *cli, const struct certctl_error *err)
 
 static int verify(struct cli *cli, const struct verification *verification, struct certctl_error *err)
 {
-	struct audit_verifier *verifier = NULL;
+	struct lines lines = { 0 };
 	struct audit_report report = { 0 };
 	struct audit_keys *keys = NULL;
-	FILE *file = NULL;
+	int rc;
 
 	if (read_keys(cli->mem, verification, &keys, err) < 0 ||
-		audit_verifier_new(cli->mem, keys, &verifier, err) < 0 ||
-		open_export(cli, verification->offline, &file, err) < 0)
+		audit_verifier_new(cli->mem, keys, &lines.verifier, err) < 0)
 		return err->code;
-	int rc = verify_lines(file, verifier, err);
-
-	fclose(file);
+	rc = verification->offline ? take_file(verification->offline, &lines, err) : take_export(cli, &lines, err);
 	if (rc == 0)
-		rc = audit_verify_end(verifier, &report, err);
-	if (rc == CERTCTL_E_INVALID)
+		rc = end_lines(&lines, err);
+	if (rc == 0) {
+		rc = audit_verify_end(lines.verifier, &report, err);
+		lines.is_tampered = rc == CERTCTL_E_INVALID;
+	}
+	if (lines.is_tampered)
 		return say_tampered(cli, err);
+	if (rc == CERTCTL_E_UNSUPPORTED && verification->offline)
+		rc = err->code = CERTCTL_E_INVALID; /* the wrong file: neither good nor bad */
 	return rc < 0 ? rc : print_report(cli, &report, err);
 }
 
@@ -175,7 +252,8 @@ int audit_verify_command(struct cli *cli, int argc, char **argv, struct certctl_
 	static const struct argp argp = { options, parse_option, "",
 		"Verify the audit trail with nothing but a public key.\v"
 		"The trail is exported from the server, or was before (`certctl audit export --format=jsonl --proof`), and every hash "
-		"and signature is recomputed here.  Exit status: 0 it is as it was sealed, 1 it is not.",
+		"and signature is recomputed here, while it is read, so that any size will do.  Exit status: 0 it is as it was sealed, "
+		"1 it is not; the others as of every command: nothing was verified.",
 		children, NULL, NULL };
 	struct verification verification = { .cli = cli };
 

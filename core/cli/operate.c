@@ -6,6 +6,7 @@
 #include "wait.h"
 
 #include <certctl/json.h>
+#include <errno.h>
 #include <string.h>
 
 /* --- Lists ---------------------------------------------------------------------------------------------------------------- */
@@ -109,6 +110,16 @@ static void print_raw(struct cli *cli, const struct reply *reply)
 		fwrite(reply->text, 1, reply->len, cli->output.to);
 }
 
+/* Of any size. */
+static int print_piece(void *arg, const char *data, size_t len, struct certctl_error *err)
+{
+	const struct cli *cli = arg;
+
+	if (fwrite(data, 1, len, cli->output.to) != len)
+		return certctl_fail_errno(err, errno, "output");
+	return 0;
+}
+
 static int print_reply(struct cli *cli, const struct api_operation *operation, const struct reply *reply,
 	struct certctl_error *err)
 {
@@ -181,6 +192,8 @@ int operate(struct cli *cli, const struct api_operation *operation, int argc, ch
 		return run_list(cli, &arguments, err);
 	if (cli->options.is_dry_run && strcmp(operation->method, "GET") != 0 && !try_there(cli, &arguments.call))
 		return server_show(cli, &arguments.call, err);
+	if (operation->is_raw && !cli->output.is_terminal)
+		return server_receive(cli, &arguments.call, print_piece, cli, err);
 	rc = server_ask(cli, cli->mem, &arguments.call, &reply, err);
 	if (rc == 0)
 		rc = print_reply(cli, operation, &reply, err);

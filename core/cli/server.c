@@ -173,8 +173,24 @@ static const char **make_headers(TALLOC_CTX *mem, const struct call *call)
 	return headers;
 }
 
+/* Where the body goes; without a function it is collected. */
+struct sink {
+	server_sink_fn *take;
+	void *arg;
+	struct certctl_error why; /* why it took no more */
+	bool has_begun;
+};
+
+static int take_piece(void *arg, const char *data, size_t len)
+{
+	struct sink *sink = arg;
+
+	sink->has_begun = true;
+	return sink->take(sink->arg, data, len, &sink->why);
+}
+
 /* What cannot happen twice is asked again when the connection broke: the server may just be starting. */
-static int send_request(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request,
+static int send_request(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request, struct sink *sink,
 	struct certctl_http_response *ret, struct certctl_error *err)
 {
 	bool is_repeatable = strcmp(request->method, "GET") == 0 || strcmp(request->method, "POST") == 0;
@@ -183,22 +199,25 @@ static int send_request(struct cli *cli, TALLOC_CTX *mem, const struct certctl_h
 	for (int tries = 0; tries < TRIES_MAX && rc == CERTCTL_E_UNAVAILABLE; tries++) {
 		if (tries > 0)
 			nanosleep(&(struct timespec){ .tv_nsec = RETRY_NS }, NULL);
-		rc = certctl_http_send(cli->server->client, mem, request, ret, err);
-		if (!is_repeatable)
+		rc = certctl_http_receive(cli->server->client, mem, request, sink->take ? take_piece : NULL, sink, ret,
+			err);
+		if (!is_repeatable || sink->has_begun)
 			break;
 	}
+	if (rc < 0 && sink->why.code)
+		*err = sink->why;
 	return rc;
 }
 
-static int exchange(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request, struct reply *ret,
-	struct certctl_error *err)
+static int exchange(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_request *request, struct sink *sink,
+	struct reply *ret, struct certctl_error *err)
 {
 	struct certctl_http_response response = { 0 };
 	struct certctl_error unread = { 0 };
 	struct reply reply = { 0 };
-	int rc = send_request(cli, mem, request, &response, err);
+	int rc = send_request(cli, mem, request, sink, &response, err);
 
-	if (rc == CERTCTL_E_DENIED)
+	if (rc == CERTCTL_E_DENIED && !sink->why.code)
 		certctl_hint(err,
 			"The server's certificate is not signed by a CA that is trusted here: see --ca-file.");
 	if (rc < 0)
@@ -217,7 +236,8 @@ static int exchange(struct cli *cli, TALLOC_CTX *mem, const struct certctl_http_
 	return rc;
 }
 
-int server_ask(struct cli *cli, TALLOC_CTX *mem, const struct call *call, struct reply *ret, struct certctl_error *err)
+static int ask(struct cli *cli, TALLOC_CTX *mem, const struct call *call, struct sink *sink, struct reply *ret,
+	struct certctl_error *err)
 {
 	struct certctl_http_request request = {
 		.method = call->operation->method, .response_max = REPLY_MAX, .timeout_s = cli->options.timeout_s
@@ -236,7 +256,20 @@ int server_ask(struct cli *cli, TALLOC_CTX *mem, const struct call *call, struct
 		request.body = certctl_json_text(mem, call->body, &request.body_len);
 	if (!request.url || !request.headers || (call->body && !request.body))
 		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory for a request");
-	return exchange(cli, mem, &request, ret, err);
+	return exchange(cli, mem, &request, sink, ret, err);
+}
+
+int server_ask(struct cli *cli, TALLOC_CTX *mem, const struct call *call, struct reply *ret, struct certctl_error *err)
+{
+	return ask(cli, mem, call, &(struct sink){ 0 }, ret, err);
+}
+
+int server_receive(struct cli *cli, const struct call *call, server_sink_fn *take, void *arg, struct certctl_error *err)
+{
+	struct sink sink = { .take = take, .arg = arg };
+	struct reply reply;
+
+	return ask(cli, cli->mem, call, &sink, &reply, err);
 }
 
 int server_show(struct cli *cli, const struct call *call, struct certctl_error *err)

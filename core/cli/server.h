@@ -27,6 +27,16 @@ struct reply {
 int server_ask(struct cli *cli, TALLOC_CTX *mem, const struct call *call, struct reply *ret,
 	struct certctl_error *err) CERTCTL_CHECKED;
 
+/** Takes a piece of a reply's body as it comes. */
+typedef int server_sink_fn(void *arg, const char *data, size_t len, struct certctl_error *err);
+
+/**
+ * Ask for something of any size: the body goes to `sink`, and no limit of time or memory holds for all of it.
+ * @return as server_ask(); what the sink returned
+ */
+int server_receive(struct cli *cli, const struct call *call, server_sink_fn *sink, void *arg,
+	struct certctl_error *err) CERTCTL_CHECKED;
+
 /** What --dry-run shows: method, URL, headers without the key, body. */
 int server_show(struct cli *cli, const struct call *call, struct certctl_error *err) CERTCTL_CHECKED;
 

@@ -195,6 +195,11 @@ int audit_verify_line(struct audit_verifier *verifier, const char *line, size_t 
 		if (object && json_object_size(document) == 1)
 			return kinds[i].verify(verifier, object, err);
 	}
+	/* It says nothing of itself, neither good nor bad. */
+	if (audit_verify_at(verifier) == 0 && json_object_get(document, "action")) {
+		certctl_fail(err, CERTCTL_E_UNSUPPORTED, "an export without proof, which nobody can verify");
+		return certctl_hint(err, "Export it with format=jsonl&proof=true.");
+	}
 	return certctl_fail(err, CERTCTL_E_INVALID,
 		"an event, a batch, a checkpoint, an epoch, an archive or a selection expected");
 }

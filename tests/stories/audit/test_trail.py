@@ -11,6 +11,7 @@ import threading
 import unittest
 import uuid
 
+from cli.shell import Shell
 from lib.fleet import ControlPlane, program
 from lib.processes import eventually, run
 from lib.story import Story
@@ -288,7 +289,22 @@ class Queries(Trail):
         self.assertGreater(os.path.getsize(path), 40_000_000)
         said = self.verify("--offline", path, "--pubkey", os.path.join(self.control.state, "audit.pub"))
         self.assertIn("as it was sealed", said)
+        said, peak_kib = self.verified_by_cli()
+        self.assertTrue(said["verified"] and said["events"] > count, said)
+        self.assertLess(peak_kib, self.memory_limit_kib())
         self.stop_all()
+
+    def verified_by_cli(self):
+        """What certctl says of the trail that it reads from the server, and how much memory it took for that."""
+        shell = Shell(self.folder, self.control)
+        child = shell.start("audit", "verify", f"--pubkey={self.control.state}/audit.pub", "-o", "json")
+        out = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(0, child.returncode, child.stderr.read())
+        child.stdout.close()
+        child.stderr.close()
+        return json.loads(out), usage.ru_maxrss
 
     def memory_limit_kib(self):
         """A sanitizer keeps what was freed for a while: 256 MiB of it."""

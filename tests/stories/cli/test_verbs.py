@@ -231,6 +231,26 @@ class Verbs(Story):
         run(["openssl", "pkey", "-in", other + ".key", "-pubout", "-out", other])
         self.shell.run("audit", "verify", f"--pubkey={other}", status=REFUSED)
         self.shell.run("audit", "verify", status=USAGE)
+        self.a_part_of_the_trail_is_called_one(key)
+
+    def a_part_of_the_trail_is_called_one(self, key):
+        verify = ("audit", "verify", f"--pubkey={key}")
+        path = self.write("part.jsonl", self.shell.run("audit", "export", "--format=jsonl", "--proof", "--type=team_created"))
+        part = self.shell.json(*verify, f"--offline={path}")
+        self.assertEqual((True, True), (part["verified"], part["is_selection"]))
+        self.assertTrue(0 < part["shown"] < part["events"], part)
+        self.assertIn(f"a SELECTION, not the trail: {part['shown']} events of {part['events']} are here", self.shell.said)
+        with open(path, encoding="utf-8") as file:
+            changed = self.write("part-changed.jsonl", file.read().replace("team_created", "team_deleted", 2))
+        self.shell.run(*verify, f"--offline={changed}", status=REFUSED)
+        # What says nothing of itself, or cannot be had, is neither good nor bad.
+        plain = self.write("plain.jsonl", self.shell.run("audit", "export", "--format=jsonl"))
+        self.shell.run(*verify, f"--offline={plain}", status=USAGE)
+        self.assertIn("an export without proof", self.shell.said)
+        self.shell.run(*verify, "--offline=/nonsense", status=USAGE)
+        self.shell.run(*verify, f"--url=https://127.0.0.1:{free_port()}", status=UNAVAILABLE)
+        self.shell.run(*verify, status=DENIED, CERTCTL_TOKEN_FILE=None, CERTCTL_TOKEN="sk-nonsense")
+        self.shell.run("audit", "verify", "--pubkey=/nonsense", status=USAGE)
 
     def verify_online(self, key):
         verified = self.shell.json("audit", "verify", f"--pubkey={key}")

@@ -68,6 +68,20 @@ static void what_is_no_line_of_the_trail_is_refused(void)
 	}
 }
 
+/* Neither good nor bad: it cannot be looked at. */
+static void an_export_without_proof_is_told_apart(void)
+{
+	static const char line[] = "{\"id\":\"ae-1\",\"action\":\"team_created\"}";
+	struct audit_keys *keys = NULL;
+	struct audit_verifier *verifier = NULL;
+	struct certctl_error err = { 0 };
+
+	ASSERT_OK(audit_keys_new(test_mem(), &keys, &err), err);
+	ASSERT_OK(audit_verifier_new(test_mem(), keys, &verifier, &err), err);
+	ASSERT_FAILS(audit_verify_line(verifier, line, strlen(line), &err), CERTCTL_E_UNSUPPORTED, "without proof",
+		err);
+}
+
 static void an_event_without_a_batch_is_refused(void)
 {
 	static const char event[] =
@@ -87,5 +101,6 @@ static void an_event_without_a_batch_is_refused(void)
 const struct test tests[] = {
 	TEST(what_is_no_line_of_the_trail_is_refused),
 	TEST(an_event_without_a_batch_is_refused),
+	TEST(an_export_without_proof_is_told_apart),
 	{ 0 },
 };
