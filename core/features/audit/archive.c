@@ -1,24 +1,19 @@
-/* Months out of the database into a file.  Knows nothing of hashes but the file's own. */
+/* Months out of the database into a file: in an order in which a kill at any step loses nothing, and can be repeated. */
 #include "archive.h"
+#include "archive_file.h"
 #include "audit.h"
 #include "check.h"
 #include "core/features/audit/archive.sql.h"
 #include "proof.h"
 
-#include <certctl/files.h>
 #include <certctl/time.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <gnutls/crypto.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PIECE_MAX (128 << 20)
 
 struct work {
 	const struct audit_archiving *how;
 	TALLOC_CTX *mem;
 	struct audit_archive record;
+	struct audit_proof proof; /* how far the file is written */
 	int64_t months;
 };
 
@@ -72,78 +67,73 @@ static int look_at_range(struct work *work, struct certctl_error *err)
 
 /* --- The file -------------------------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *data, size_t len, struct certctl_error *err)
+/* What has that name already: an archive, when the command was carried out before and its end was not seen. */
+static int look_on_record(struct work *work, bool *ret_is_there, struct certctl_error *err)
 {
-	while (len > 0) {
-		ssize_t written = write(fd, data, len);
+	const char *path = work->how->file, *sha256 = NULL;
+	struct db_result *rows = NULL;
+	int rc = archive_file_hash(work->mem, path, &sha256, err);
 
-		if (written < 0 && errno != EINTR)
-			return certctl_fail_errno(err, errno, "write");
-		if (written > 0) {
-			data += written;
-			len -= (size_t)written;
-		}
+	*ret_is_there = false;
+	if (rc < 0 || !sha256)
+		return rc;
+	rc = db_once(work->how->db, work->mem, &query_audit_archive_lock, NULL, 0, NULL, err);
+	if (rc == 0)
+		rc = db_once(work->how->db, work->mem, &query_audit_archive_recorded, DB_VALUES(db_text(sha256)), &rows,
+			err);
+	if (rc < 0)
+		return rc;
+	if (db_rows(rows) == 0) {
+		certctl_fail(err, CERTCTL_E_CONFLICT, "%s: exists, and is not on record as an archive", path);
+		return certctl_hint(err,
+			"Nothing was taken out of the database for it.  Give another name, or remove it.");
 	}
+	work->record.file_sha256 = sha256;
+	work->record.events = db_get_integer(rows, 0, "events");
+	*ret_is_there = true;
 	return 0;
 }
 
-static int write_pieces(struct work *work, int fd, gnutls_hash_hd_t hash, struct certctl_error *err)
+static int next_piece(void *arg, struct certctl_buffer *piece, bool *ret_is_done, struct certctl_error *err)
 {
-	struct audit_proof proof = {
-		.batch = 1, .is_selection = true, .from_id = work->record.from_id, .until_id = work->record.until_id
-	};
-	bool is_done = false;
-	int rc = 0;
+	struct work *work = arg;
 
-	for (size_t i = 0; i < AUDIT_FILTERS; i++)
-		proof.filters[i] = db_text(NULL);
-	proof.about = talloc_asprintf(work->mem, "{\"from_id\":\"%s\",\"until_id\":\"%s\"}", work->record.from_id,
-		work->record.until_id);
-	while (rc == 0 && !is_done) {
-		TALLOC_CTX *mem = talloc_new(NULL);
-		struct certctl_buffer piece;
-
-		certctl_buffer_init(&piece, mem, PIECE_MAX);
-		rc = audit_proof_piece(work->how->db, &proof, &piece, &is_done, err);
-		if (rc == 0)
-			rc = certctl_buffer_finish(&piece, err);
-		if (rc == 0)
-			rc = write_all(fd, piece.data, piece.len, err);
-		if (rc == 0)
-			gnutls_hash(hash, piece.data, piece.len);
-		talloc_free(mem);
-	}
-	return rc;
-}
-
-static int write_file(struct work *work, struct certctl_error *err)
-{
-	CERTCTL_AUTO_CLOSE int fd = open(work->how->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	unsigned char sha256[AUDIT_HASH];
-	gnutls_hash_hd_t hash;
-
-	if (fd < 0)
-		return certctl_fail_errno(err, errno, "%s", work->how->file);
-	certctl_assert(gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) == 0);
-	int rc = write_pieces(work, fd, hash, err);
-
-	gnutls_hash_deinit(hash, sha256);
-	if (rc == 0 && fsync(fd) < 0)
-		rc = certctl_fail_errno(err, errno, "%s", work->how->file);
-	work->record.file_sha256 = audit_hex(work->mem, sha256);
-	return rc < 0 ? certctl_error_prefix(err, "%s", work->how->file) : 0;
+	return audit_proof_piece(work->how->db, &work->proof, piece, ret_is_done, err);
 }
 
 /* Read again, as whoever gets the file would: it has exactly what is to be dropped. */
-static int verify_file(struct work *work, struct certctl_error *err)
+static int verify_file(struct work *work, const char *path, struct certctl_error *err)
 {
 	struct audit_report report = { 0 };
-	int rc = audit_check_file(work->how->file, work->how->keys, &report, err);
+	int rc = audit_check_file(path, work->how->keys, &report, err);
 
 	if (rc == 0 && report.shown != work->record.events)
 		rc = certctl_fail(err, CERTCTL_E_INVALID, "%lld events are in it, %lld in the database",
 			(long long)report.shown, (long long)work->record.events);
-	return rc < 0 ? certctl_error_prefix(err, "%s", work->how->file) : 0;
+	return rc < 0 ? certctl_error_prefix(err, "%s", path) : 0;
+}
+
+static int make_file(struct work *work, struct certctl_error *err)
+{
+	struct archive_file file;
+	int rc = archive_file_open(work->mem, work->how->file, &file, err);
+
+	work->proof = (struct audit_proof){
+		.batch = 1, .is_selection = true, .from_id = work->record.from_id, .until_id = work->record.until_id
+	};
+	for (size_t i = 0; i < AUDIT_FILTERS; i++)
+		work->proof.filters[i] = db_text(NULL);
+	work->proof.about = talloc_asprintf(work->mem, "{\"from_id\":\"%s\",\"until_id\":\"%s\"}", work->record.from_id,
+		work->record.until_id);
+	if (rc == 0)
+		rc = archive_file_write(work->mem, &file, next_piece, work, err);
+	if (rc == 0)
+		rc = verify_file(work, file.partial, err);
+	if (rc == 0)
+		rc = archive_file_name(&file, err);
+	work->record.file_sha256 = file.sha256;
+	archive_file_close(&file);
+	return rc;
 }
 
 /* --- Dropping -------------------------------------------------------------------------------------------------------- */
@@ -179,11 +169,15 @@ static int drop(struct db *db, void *arg, struct certctl_error *err)
 	struct work *work = arg;
 	const struct audit_archive *archive = &work->record;
 	struct db_result *rows = NULL;
-	int rc = db_run(db, NULL, &query_audit_archive_insert,
-		DB_VALUES(db_text(archive->origin), db_text(archive->from_id), db_text(archive->until_id),
-			db_integer(archive->events), db_integer(archive->last_batch), db_text(archive->file_sha256),
-			db_text(archive->time), db_text(archive->key), db_text(archive->signature)),
-		NULL, err);
+	int rc = db_run(db, NULL, &query_audit_archive_lock, NULL, 0, NULL, err);
+
+	if (rc == 0)
+		rc = db_run(db, NULL, &query_audit_archive_insert,
+			DB_VALUES(db_text(archive->origin), db_text(archive->from_id), db_text(archive->until_id),
+				db_integer(archive->events), db_integer(archive->last_batch),
+				db_text(archive->file_sha256), db_text(archive->time), db_text(archive->key),
+				db_text(archive->signature)),
+			NULL, err);
 
 	if (rc == 0)
 		rc = record(db, work, err);
@@ -195,28 +189,33 @@ static int drop(struct db *db, void *arg, struct certctl_error *err)
 	return rc;
 }
 
+static int tell(const struct work *work, struct audit_archived *ret)
+{
+	*ret = (struct audit_archived){ .months = work->months, .events = work->record.events };
+	memcpy(ret->file_sha256, work->record.file_sha256, sizeof(ret->file_sha256));
+	return 0;
+}
+
 int audit_archive(TALLOC_CTX *mem, const struct audit_archiving *how, struct audit_archived *ret,
 	struct certctl_error *err)
 {
 	struct work work = { .how = how, .mem = mem };
 	struct audit_report report = { 0 };
-	int rc = plan(&work, err);
+	bool is_there = false;
+	int rc = look_on_record(&work, &is_there, err);
 
+	if (rc < 0 || is_there)
+		return rc < 0 ? rc : tell(&work, ret);
+	rc = plan(&work, err);
 	if (rc == 0)
 		rc = audit_check_database(how->db, how->keys, how->checkpoints, &report, err);
 	if (rc == 0)
 		rc = look_at_range(&work, err);
 	if (rc == 0)
-		rc = write_file(&work, err);
-	if (rc == 0)
-		rc = verify_file(&work, err);
+		rc = make_file(&work, err);
 	if (rc == 0)
 		rc = sign(&work, err);
 	if (rc == 0)
 		rc = db_transaction(how->db, drop, &work, err);
-	if (rc < 0)
-		return rc;
-	*ret = (struct audit_archived){ .months = work.months, .events = work.record.events };
-	memcpy(ret->file_sha256, work.record.file_sha256, sizeof(ret->file_sha256));
-	return 0;
+	return rc < 0 ? rc : tell(&work, ret);
 }

@@ -25,6 +25,13 @@ SELECT (SELECT count(*) FROM found) AS events,
 		AS last_batch,
 	coalesce((SELECT max(batch) FROM audit_checkpoints), 0) AS signed_batch;
 
+-- One archives at a time; who waits has also waited for the end of one that was killed and is still ending.
+-- name: audit_archive_lock
+SELECT pg_advisory_xact_lock(hashtextextended('certctl audit archive', 0));
+
+-- name: audit_archive_recorded  $1 file_sha256 text
+SELECT events FROM audit_archives WHERE file_sha256 = $1;
+
 -- name: audit_archive_insert  $1 origin text, $2 from_id text, $3 until_id text, $4 events bigint, $5 last_batch bigint, $6 file_sha256 text, $7 time timestamptz, $8 key text, $9 signature text
 INSERT INTO audit_archives (origin, from_id, until_id, events, last_batch, file_sha256, "time", key, signature)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);

@@ -188,12 +188,12 @@ static void print_report(const struct audit_report *report)
 		printf("The audit trail is as it was sealed: %lld events in %lld batches, head %s.\n",
 			(long long)report->events, (long long)report->batches, report->head);
 	if (report->archived)
-		printf("%lld of them are in archives.\n", (long long)report->archived);
+		printf("%lld of them are in archives, which prove themselves.\n", (long long)report->archived);
 	if (report->checkpoints)
 		printf("%lld checkpoints are signed, the last one at %s over %lld events.\n",
 			(long long)report->checkpoints, report->signed_at, (long long)report->signed_events);
 	else
-		printf("No checkpoint is signed yet.\n");
+		printf("No checkpoint is signed yet: whoever wrote this may have made all of it up.\n");
 }
 
 static enum status say_result(int rc, const struct audit_report *report, const struct certctl_error *err)
@@ -324,6 +324,10 @@ static enum status run_archive(TALLOC_CTX *mem, const struct arguments *argument
 
 	if (rc < 0)
 		return say_result(rc, NULL, &err);
+	if (archived.months == 0)
+		return printf("That was done before: %lld events are in %s and no longer in the database.\nIts SHA-256 is on record: %s\n",
+			       (long long)archived.events, arguments->file, archived.file_sha256),
+		       STATUS_GOOD;
 	printf("%lld months with %lld events are in %s and no longer in the database.\nIts SHA-256, which is on record: %s\n",
 		(long long)archived.months, (long long)archived.events, arguments->file, archived.file_sha256);
 	return STATUS_GOOD;
