@@ -4,11 +4,14 @@ Every route of the description, asked by every role, and by a key with limits fo
 A route that is new is tested by being there.  One of a new kind fails until KINDS says whose it is; a write of a scoped kind that
 needs a body to be understood has it in BODIES.
 """
+import os
 import re
+import shutil
 import unittest
 
 from lib.agent import Agent
-from lib.fleet import ControlPlane
+from lib.fleet import BUILD, ControlPlane
+from lib.processes import eventually
 from lib.story import Story
 
 ROLES = ("admin", "operator", "viewer", "auditor")
@@ -17,7 +20,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # Whose are they?  "scoped": a limit names them, or the certificate they hang on; what is outside is not there.  "fixed": seen as far as the
 # limits go, and changed without limits only.  "open": nobody's; read by all, changed without limits only.  "closed": not for keys with limits.
 KINDS = {
-    "certificates": "scoped", "jobs": "scoped", "deployments": "scoped", "alarms": "scoped", "teams": "scoped", "owners": "scoped",
+    "certificates": "scoped", "bulk-renewals": "scoped", "jobs": "scoped", "deployments": "scoped", "alarms": "scoped", "teams": "scoped", "owners": "scoped",
     "issuers": "fixed", "profiles": "fixed",
     "targets": "open", "agents": "open", "agents-summary": "open", "agent-groups": "open", "policies": "open", "notifiers": "open",
     "notifications": "open", "plugins": "open", "enrollment-tokens": "open", "doctor": "open", "stats": "open", "metrics": "open",
@@ -46,6 +49,11 @@ class Matrix(Story):
     def setUp(self):
         super().setUp()
         self.control = ControlPlane(self.folder)
+        # An issuer that may be made over the API, beside the one that is always there.
+        plugins = os.path.join(self.folder, "plugins")
+        os.makedirs(plugins, 0o755)
+        shutil.copy(os.path.join(BUILD, "zoo", "certctl-issuer-good.so"), plugins)
+        self.control.environment = {"CERTCTL_PLUGINS_DIRS": os.path.abspath(os.path.join(BUILD, "plugins")) + "," + plugins}
         self.keep(self.control.start())
         self.api = self.control.api
         self.routes = self.read_routes()
@@ -110,15 +118,29 @@ class Matrix(Story):
             version = api.get(f"/api/v1/certificates/mc-{whose}/versions")["data"][0]
             ids[whose] = {"certificates": f"mc-{whose}", "jobs": job["id"], "deployments": deployment["id"], "teams": f"t-{whose}", "owners": f"o-{whose}",
                           "profiles": f"prof-{whose}", "version": version["id"]}
-        ids["own"]["issuers"] = "iss-local"
+            ids[whose]["alarms"] = self.make_alarm(agent, whose)
+        api.post("/api/v1/issuers", {"id": "iss-other", "name": "issuer other", "type": "good"}, expect=201)
+        ids["own"]["issuers"], ids["other"]["issuers"] = "iss-local", "iss-other"
         # Not another's, but nobody's: no limit names it either.
         agent.issue("nobodys")
         self.limits = {"team_ids": ["t-own"], "profile_ids": ["prof-own"], "issuer_ids": ["iss-local"]}
         return ids
 
+    def make_alarm(self, agent, whose):
+        """Of a certificate whose request cannot be made."""
+        certificate = f"mc-broken-{whose}"
+        self.api.post("/api/v1/certificates", {"id": certificate, "name": certificate, "sans": [f"broken-{whose}.example.com"], "agent_ids": [agent.id],
+                                               "team_id": f"t-{whose}", "profile_id": f"prof-{whose}"}, expect=201)
+        job = eventually("the job", lambda: [job for job in agent.work(30)[1]["jobs"] if job["certificate"]["id"] == certificate][0])
+        error = {"code": "denied", "what": "this host makes no keys", "hint": "", "retryable": False}
+        self.assertEqual(200, agent.ask("POST", f"/api/v1/agents/{agent.id}/jobs/{job['id']}/status",
+                                        {"token": job["token"], "state": "Failed", "report": {"error": error}})[0])
+        return self.api.get(f"/api/v1/alarms?certificate_id={certificate}")["data"][0]["id"]
+
     def state_of(self, ids):
         """Of what must not change: as an admin sees it."""
-        return {kind: self.api.get(f"/api/v1/{kind}/{ids[kind]}") for kind in ("certificates", "jobs", "deployments", "teams", "owners", "profiles")}
+        return {kind: self.api.get(f"/api/v1/{kind}/{ids[kind]}") for kind in ("certificates", "jobs", "deployments", "teams", "owners", "profiles", "issuers")} | {
+            "alarms": [row for row in self.api.all("/api/v1/alarms") if row["id"] == ids["alarms"]]}
 
     def assert_untouched(self, before, ids):
         """Nothing is other than it was, and the server's own work apart there is no new job and no event."""
@@ -183,6 +205,8 @@ class Matrix(Story):
                 ("POST", "/api/v1/certificates", {**made, **inside, "team_id": "t-other"}, (403, 404)),
                 ("POST", "/api/v1/certificates", {**made, **inside, "profile_id": "prof-other"}, (403, 404)),
                 ("POST", "/api/v1/certificates", {**made, "profile_id": "prof-own"}, (403, 404)),
+                ("POST", "/api/v1/certificates", {**made, **inside, "issuer_id": "iss-other"}, (403, 404)),
+                ("PATCH", "/api/v1/certificates/mc-own", {"issuer_id": "iss-other"}, (403, 404)),
                 ("PATCH", "/api/v1/certificates/mc-own", {"team_id": "t-other"}, (403, 404)),
                 ("PATCH", "/api/v1/certificates/mc-own", {"team_id": None}, (403, 404)),
                 ("POST", "/api/v1/teams", {"name": "made"}, (403,)),
@@ -207,7 +231,7 @@ class Matrix(Story):
         self.assert_untouched(before, other)
         # A document of many kinds has no more in it than their lists.
         status, _, exported = key.exchange("GET", "/api/v1/configuration/export?format=json")
-        self.assertEqual((status, [name for name in ("t-other", "o-other", "prof-other", "mc-other", "mc-nobodys") if name in str(exported)]), (200, []))
+        self.assertEqual((status, [name for name in ("t-other", "o-other", "prof-other", "iss-other", "mc-other", "mc-nobodys") if name in str(exported)]), (200, []))
         self.assertIn("prof-own", str(exported))
         # And inside of them it works.
         self.assertEqual(key.exchange("POST", "/api/v1/certificates", {**made, **inside})[0], 201)
