@@ -1,28 +1,43 @@
 /* Agents as operators see them, and how they leave.  Knows nothing of what agents ask for themselves. */
 #include "agents.h"
+#include "core/features/access/access.h"
 #include "core/features/audit/audit.h"
 #include "core/features/fleet/fleet.sql.h"
 
+#define SHOWN(name_, type_, flags_)                                                                                    \
+	{                                                                                                              \
+		.name = (name_), .type = (type_), .flags = RESOURCE_READ_ONLY | (flags_)                               \
+	}
+#define FOUND     (RESOURCE_FILTERED | RESOURCE_SORTED)
+#define OF_SINGLE RESOURCE_ELSEWHERE
+
 static const struct certctl_field agent_fields[] = {
-	RESOURCE_SHOWN("id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("name", CERTCTL_TEXT),
-	RESOURCE_SHOWN("status", CERTCTL_TEXT),  /* healthy, error, offline, retired */
-	RESOURCE_SHOWN("problem", CERTCTL_TEXT), /* what keeps it from working */
-	RESOURCE_SHOWN("hostname", CERTCTL_TEXT),
-	RESOURCE_SHOWN("os", CERTCTL_TEXT),
-	RESOURCE_SHOWN("architecture", CERTCTL_TEXT),
-	RESOURCE_SHOWN("version", CERTCTL_TEXT),
-	RESOURCE_SHOWN("ip_address", CERTCTL_TEXT),
-	RESOURCE_SHOWN("last_heartbeat_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("retired_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
+	SHOWN("id", CERTCTL_TEXT, RESOURCE_SEARCHED),
+	SHOWN("name", CERTCTL_TEXT, FOUND | RESOURCE_SEARCHED),
+	SHOWN("status", CERTCTL_TEXT, RESOURCE_SORTED),    /* healthy, error, offline, retired */
+	SHOWN("problem", CERTCTL_TEXT, RESOURCE_SEARCHED), /* what keeps it from working */
+	SHOWN("hostname", CERTCTL_TEXT, FOUND | RESOURCE_SEARCHED),
+	SHOWN("os", CERTCTL_TEXT, FOUND | RESOURCE_SEARCHED),
+	SHOWN("architecture", CERTCTL_TEXT, FOUND),
+	SHOWN("version", CERTCTL_TEXT, FOUND),
+	SHOWN("ip_address", CERTCTL_TEXT, FOUND | RESOURCE_SEARCHED),
+	SHOWN("last_heartbeat_at", CERTCTL_TIME, FOUND),
+	SHOWN("retired_at", CERTCTL_TIME, FOUND),
+	SHOWN("created_at", CERTCTL_TIME, FOUND),
 	/* Of a single one: */
+	SHOWN("credential_not_after", CERTCTL_TIME, OF_SINGLE),
+	SHOWN("plugins", CERTCTL_LIST, OF_SINGLE),
+	SHOWN("recent_jobs", CERTCTL_LIST, OF_SINGLE),
+	{ 0 },
+};
+const struct http_body fleet_agent_body = { "Agent", agent_fields };
+/* Columns of query_agent_details. */
+static const struct certctl_field detail_fields[] = {
 	RESOURCE_SHOWN("credential_not_after", CERTCTL_TIME),
 	RESOURCE_SHOWN("plugins", CERTCTL_LIST),
 	RESOURCE_SHOWN("recent_jobs", CERTCTL_LIST),
 	{ 0 },
 };
-const struct http_body fleet_agent_body = { "Agent", agent_fields };
 
 static const struct certctl_field summary_fields[] = {
 	RESOURCE_SHOWN("total", CERTCTL_INTEGER),
@@ -35,30 +50,47 @@ const struct http_body fleet_agent_summary_body = { "AgentSummary", summary_fiel
 
 /* --- Reading --------------------------------------------------------------------------------------------------------- */
 
-const char *const fleet_agent_filters[] = { "status", "os", "architecture", "version", "name", NULL };
+#define STATUS "agent_status(r.retired_at, r.last_heartbeat_at, r.problem)"
+#define OF_STATUS(is)                                                                                                  \
+	{                                                                                                              \
+		(is), STATUS " = '" is "'", NULL, NULL, NULL, false                                                    \
+	}
 
-int fleet_list_agents(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+static const struct resource_column columns[] = {
+	{ .field = "name", .sort = "r.name", .is_never_null = true },
+	{ .field = "status", .output = STATUS, .sort = STATUS, .is_never_null = true },
+	{ 0 },
+};
+
+static const struct resource_filter_value statuses[] = {
+	OF_STATUS("healthy"),
+	OF_STATUS("error"),
+	OF_STATUS("offline"),
+	OF_STATUS("retired"),
+	{ 0 },
+};
+
+static const struct resource_filter filters[] = {
+	{ .name = "status", .values = statuses },
+	{ .name = "plugin",
+		.condition = "r.plugins @> jsonb_build_array(jsonb_build_object('id', $v::text))",
+		.help = "Only those that have this plugin." },
+	{ .name = "group_id",
+		.condition = "EXISTS (SELECT FROM agents a JOIN agent_groups g ON agent_in_group(a, g) "
+			     "WHERE a.id = r.id AND g.id = $v)",
+		.help = "Only those that this group matches." },
+	{ 0 },
+};
+
+static void show_details(struct http_request *request, const char *id, bool is_single, struct certctl_buffer *out)
 {
-	static const struct resource_list agents = {
-		.fields = agent_fields, .query = &query_agent_list, .filters = fleet_agent_filters
-	};
-
-	return resource_reply_list(request, reply, core_of(request)->db, &agents, err);
-}
-
-static int reply_agent(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	const char *id = http_path(request, "id");
 	struct db_result *rows = NULL;
-	int rc = db_once(core_of(request)->db, request, &query_agent_get,
-		DB_VALUES(db_text(id), db_text(request->scope)), &rows, err);
 
-	return rc < 0 ? rc : resource_reply(reply, 200, agent_fields, rows, "agent", id, err);
-}
-
-int fleet_get_agent(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	return reply_agent(request, reply, err);
+	if (!is_single || db_once(core_of(request)->db, request, &query_agent_details,
+				  DB_VALUES(db_text(id), db_text(request->scope)), &rows, NULL) < 0)
+		return;
+	certctl_buffer_puts(out, ",");
+	resource_write_members(out, detail_fields, rows, 0);
 }
 
 int fleet_summarize_agents(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
@@ -120,34 +152,41 @@ int fleet_retire_agent(struct http_request *request, struct http_reply *reply, s
 	if (rc < 0)
 		return rc;
 	jobs_wake(core_of(request)->jobs); /* its poll is answered now, not in a minute */
-	return reply_agent(request, reply, err);
+	return resource_reply_one(request, reply, &core_of(request)->resources, &fleet_agents, leaving.id, err);
 }
 
-static int delete_one(struct db *db, void *arg, struct certctl_error *err)
+static int check_retired(struct resource_change *change, struct certctl_error *err)
 {
-	struct leaving *leaving = arg;
-	struct db_result *rows = NULL;
-	int rc = hold_agent(db, leaving, &rows, err);
-
-	if (rc < 0)
-		return rc;
-	if (!db_get_boolean(rows, 0, "is_retired")) {
-		certctl_fail(err, CERTCTL_E_CONFLICT, "agent '%s' is in service", leaving->id);
-		return certctl_hint(err, "Retire it first.");
-	}
-	if (db_get_integer(rows, 0, "targets") > 0) {
-		certctl_fail(err, CERTCTL_E_CONFLICT, "agent '%s' has %lld targets", leaving->id,
-			(long long)db_get_integer(rows, 0, "targets"));
-		return certctl_hint(err, "Delete them first, or give them to another agent.");
-	}
-	rc = db_run(db, NULL, &query_agent_delete, DB_VALUES(db_text(leaving->id)), NULL, err);
-	return rc < 0 ? rc : record(db, leaving, "agent_deleted", NULL, err);
+	if (!json_is_null(json_object_get(change->before, "retired_at")))
+		return 0;
+	certctl_fail(err, CERTCTL_E_CONFLICT, "agent '%s' is in service", change->id);
+	return certctl_hint(err, "Retire it first.");
 }
 
-int fleet_delete_agent(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
+/* Out of sight; what it did stays in the trail. */
+static int hide(struct resource_change *change, struct certctl_error *err)
 {
-	struct leaving leaving = { .id = http_path(request, "id"), .actor = audit_actor_of(request), .mem = request };
-	int rc = db_transaction(core_of(request)->db, delete_one, &leaving, err);
-
-	return rc < 0 ? rc : http_reply_empty(reply, 204);
+	return db_run(change->db, NULL, &query_agent_delete, DB_VALUES(db_text(change->id)), NULL, err);
 }
+
+static const struct resource_use uses[] = {
+	{ "target", "targets", "targets", "agent_id", NULL },
+	{ 0 },
+};
+
+const struct resource fleet_agents = { .kind = "agent",
+	.body = "Agent",
+	.path = "/api/v1/agents",
+	.id_prefix = "agent-",
+	.table = "agents",
+	.from = "(SELECT * FROM agents WHERE deleted_at IS NULL) r",
+	.fields = agent_fields,
+	.verbs = RESOURCE_READS | RESOURCE_DELETE,
+	.read = PERMISSION_AGENTS_READ,
+	.write = PERMISSION_AGENTS_WRITE,
+	.columns = columns,
+	.filters = filters,
+	.uses = uses,
+	.check = check_retired,
+	.remove = hide,
+	.extend = show_details };

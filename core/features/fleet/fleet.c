@@ -71,25 +71,16 @@ int fleet_authenticate(struct http_request *request, struct http_reply *reply, s
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_READ, fleet_list_tokens,
-		.summary = "List enrolment tokens", .gives = &fleet_token_body, .is_list = true,
-		.filters = fleet_token_filters },
 	{ "POST", "/api/v1/enrollment-tokens", PERMISSION_AGENTS_WRITE, fleet_create_token,
 		.summary = "Create a token that enrols one agent", .takes = &fleet_token_body,
 		.gives = &fleet_token_body, .status = 201 },
 	{ "DELETE", "/api/v1/enrollment-tokens/{id}", PERMISSION_AGENTS_WRITE, fleet_revoke_token,
 		.summary = "Revoke a token that was not used", .status = 204 },
-	{ "GET", "/api/v1/agents", PERMISSION_AGENTS_READ, fleet_list_agents, .summary = "List agents",
-		.gives = &fleet_agent_body, .is_list = true, .filters = fleet_agent_filters },
 	{ "GET", "/api/v1/agents-summary", PERMISSION_AGENTS_READ, fleet_summarize_agents,
 		.summary = "Count agents by status, version and system", .gives = &fleet_agent_summary_body },
-	{ "GET", "/api/v1/agents/{id}", PERMISSION_AGENTS_READ, fleet_get_agent,
-		.summary = "Get an agent, its plugins and its latest jobs", .gives = &fleet_agent_body },
 	{ "POST", "/api/v1/agents/{id}/retire", PERMISSION_AGENTS_WRITE, fleet_retire_agent,
 		.summary = "Retire an agent for good: its jobs end, its credential is refused, it stops",
 		.gives = &fleet_agent_body },
-	{ "DELETE", "/api/v1/agents/{id}", PERMISSION_AGENTS_WRITE, fleet_delete_agent,
-		.summary = "Remove a retired agent from sight", .status = 204 },
 	{ 0 },
 };
 
@@ -121,12 +112,15 @@ static const struct http_route agent_routes[] = {
 	{ 0 },
 };
 
+static const struct resource *const resources[] = { &fleet_agents, &fleet_tokens, NULL };
+
 static const struct job_timer timers[] = { { "fleet.forget", 300, &query_agent_changes_forget }, { 0 } };
 
 const struct feature fleet_feature = {
 	.name = "fleet",
 	.about = "Agents: how they enrol, how they are, how they leave.",
 	.routes = routes,
+	.resources = resources,
 	.agent_routes = agent_routes,
 	.timers = timers,
 	.start = presence_start,

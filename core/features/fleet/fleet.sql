@@ -3,13 +3,6 @@ INSERT INTO enrollment_tokens (name, lookup, sha256, agent_id, created_by, expir
 VALUES ($1, $2, $3, $4, $5, clock.now() + make_interval(secs => $6))
 RETURNING id, name, 'unused' AS status, agent_id, created_by, created_at, expires_at;
 
--- name: token_list  $1 limit int, $2 after text, $3 status text, $4 agent_id text
-SELECT * FROM (SELECT id, name, agent_id, created_by, created_at, expires_at, used_at, used_by,
-	CASE WHEN used_at IS NOT NULL THEN 'used' WHEN revoked_at IS NOT NULL THEN 'revoked'
-		WHEN expires_at <= clock.now() THEN 'expired' ELSE 'unused' END AS status FROM enrollment_tokens) AS tokens
-WHERE ($2 IS NULL OR id > $2) AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR agent_id = $4 OR used_by = $4)
-ORDER BY id LIMIT $1;
-
 -- name: token_get  $1 id text
 SELECT used_at IS NOT NULL AS is_used, revoked_at IS NOT NULL AS is_revoked FROM enrollment_tokens WHERE id = $1 FOR UPDATE;
 
@@ -66,25 +59,16 @@ SELECT FROM agents WHERE id = $1 AND plugins IS DISTINCT FROM $2;
 
 -- --- For operators ---
 
--- name: agent_get  $1 id text, $2 scope jsonb
-SELECT a.id, a.name, agent_status(a.retired_at, a.last_heartbeat_at, a.problem) AS status, a.problem, a.hostname, a.os, a.architecture,
-	a.version, a.ip_address, a.plugins, a.last_heartbeat_at, a.retired_at, a.created_at,
-	(SELECT max(not_after) FROM agent_credentials WHERE agent_id = a.id AND revoked_at IS NULL AND certificate IS NOT NULL)
+-- Of a single one.
+-- name: agent_details  $1 id text, $2 scope jsonb
+SELECT a.plugins, (SELECT max(not_after) FROM agent_credentials WHERE agent_id = a.id AND revoked_at IS NULL AND certificate IS NOT NULL)
 		AS credential_not_after,
 	(SELECT coalesce(jsonb_agg(to_jsonb(recent) ORDER BY recent.id DESC), '[]') FROM (
 		SELECT j.id, j.type, j.state AS status, j.certificate_id, j.target_id, j.created_at, j.ended_at
 		FROM jobs_all j LEFT JOIN managed_certificates c ON c.id = j.certificate_id
 		WHERE j.agent_id = a.id AND in_scope($2, c.team_id, c.issuer_id, c.profile_id) ORDER BY j.id DESC LIMIT 10) AS recent)
 		AS recent_jobs
-FROM agents a WHERE a.id = $1 AND a.deleted_at IS NULL;
-
--- name: agent_list  $1 limit int, $2 after text, $3 status text, $4 os text, $5 architecture text, $6 version text, $7 name text
-SELECT id, name, agent_status(retired_at, last_heartbeat_at, problem) AS status, problem, hostname, os, architecture, version,
-	ip_address, last_heartbeat_at, retired_at, created_at
-FROM agents WHERE ($2 IS NULL OR id > $2) AND deleted_at IS NULL
-	AND ($3 IS NULL OR agent_status(retired_at, last_heartbeat_at, problem) = $3) AND ($4 IS NULL OR os = $4)
-	AND ($5 IS NULL OR architecture = $5) AND ($6 IS NULL OR version = $6) AND ($7 IS NULL OR name = $7)
-ORDER BY id LIMIT $1;
+FROM agents a WHERE a.id = $1;
 
 -- name: agent_summary
 WITH fleet AS (SELECT agent_status(retired_at, last_heartbeat_at, problem) AS status, retired_at, version, os
@@ -97,8 +81,7 @@ SELECT (SELECT count(*) FROM fleet) AS total,
 		WHERE retired_at IS NULL GROUP BY os) AS o) AS by_os;
 
 -- name: agent_hold  $1 id text
-SELECT retired_at IS NOT NULL AS is_retired, (SELECT count(*) FROM targets WHERE agent_id = $1) AS targets
-FROM agents WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
+SELECT retired_at IS NOT NULL AS is_retired FROM agents WHERE id = $1 AND deleted_at IS NULL FOR UPDATE;
 
 -- name: agent_retire  $1 id text
 UPDATE agents SET retired_at = clock.now() WHERE id = $1;

@@ -9,20 +9,28 @@ struct token {
 	int64_t ttl_seconds;
 };
 
+#define SHOWN(name_, type_, flags_)                                                                                    \
+	{                                                                                                              \
+		.name = (name_), .type = (type_), .flags = RESOURCE_READ_ONLY | (flags_)                               \
+	}
+#define FOUND (RESOURCE_FILTERED | RESOURCE_SORTED)
+
 static const struct certctl_field token_fields[] = {
-	RESOURCE_SHOWN("id", CERTCTL_TEXT),
-	RESOURCE_SHOWN("status", CERTCTL_TEXT), /* unused, used, expired, revoked */
-	CERTCTL_OPTION(struct token, name, CERTCTL_TEXT, .max = 200, .help = "For people."),
+	SHOWN("id", CERTCTL_TEXT, 0),
+	SHOWN("status", CERTCTL_TEXT, RESOURCE_SORTED), /* unused, used, expired, revoked */
+	CERTCTL_OPTION(struct token, name, CERTCTL_TEXT, .max = 200, .flags = FOUND | RESOURCE_SEARCHED,
+		.help = "For people."),
 	CERTCTL_OPTION(struct token, agent_id, CERTCTL_REFERENCE, .refers_to = "agent",
+		.flags = RESOURCE_SORTED | RESOURCE_SEARCHED,
 		.help = "The id that the agent gets; generated when absent.  One that is there already enrols anew."),
 	CERTCTL_OPTION(struct token, ttl_seconds, CERTCTL_INTEGER, .fallback = "3600", .min = 60, .max = 2592000,
 		.flags = RESOURCE_WRITE_ONLY, .help = "How long it can be used."),
-	RESOURCE_SHOWN("created_by", CERTCTL_TEXT),
-	RESOURCE_SHOWN("created_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("expires_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("used_at", CERTCTL_TIME),
-	RESOURCE_SHOWN("used_by", CERTCTL_TEXT),
-	RESOURCE_SHOWN("token", CERTCTL_SECRET), /* once, when it is made: no column has it */
+	SHOWN("created_by", CERTCTL_TEXT, FOUND),
+	SHOWN("created_at", CERTCTL_TIME, FOUND),
+	SHOWN("expires_at", CERTCTL_TIME, FOUND),
+	SHOWN("used_at", CERTCTL_TIME, FOUND),
+	SHOWN("used_by", CERTCTL_TEXT, FOUND | RESOURCE_SEARCHED),
+	SHOWN("token", CERTCTL_SECRET, RESOURCE_ELSEWHERE), /* once, when it is made: no column has it */
 	{ 0 },
 };
 const struct http_body fleet_token_body = { "EnrollmentToken", token_fields };
@@ -75,16 +83,45 @@ int fleet_create_token(struct http_request *request, struct http_reply *reply, s
 
 /* --- Afterwards ------------------------------------------------------------------------------------------------------ */
 
-const char *const fleet_token_filters[] = { "status", "agent_id", NULL };
+#define STATUS                                                                                                         \
+	"CASE WHEN r.used_at IS NOT NULL THEN 'used' WHEN r.revoked_at IS NOT NULL THEN 'revoked' "                    \
+	"WHEN r.expires_at <= clock.now() THEN 'expired' ELSE 'unused' END"
 
-int fleet_list_tokens(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
-{
-	static const struct resource_list tokens = {
-		.fields = token_fields, .query = &query_token_list, .filters = fleet_token_filters
-	};
+static const struct resource_column columns[] = {
+	{ .field = "status", .output = STATUS, .sort = STATUS, .is_never_null = true },
+	{ 0 },
+};
 
-	return resource_reply_list(request, reply, core_of(request)->db, &tokens, err);
-}
+static const struct resource_filter_value statuses[] = {
+	{ "unused", STATUS " = 'unused'", NULL, NULL, NULL, false },
+	{ "used", "r.used_at IS NOT NULL", NULL, NULL, NULL, false },
+	{ "revoked", STATUS " = 'revoked'", NULL, NULL, NULL, false },
+	{ "expired", STATUS " = 'expired'", NULL, NULL, NULL, false },
+	{ 0 },
+};
+
+static const struct resource_filter filters[] = {
+	{ .name = "status", .values = statuses },
+	{ .name = "agent_id",
+		.condition = "(r.agent_id = $v OR r.used_by = $v)",
+		.help = "Only those for this agent, or used by it." },
+	{ 0 },
+};
+
+/* Reads alone: making one shows a secret, and one that is gone stays as evidence. */
+const struct resource fleet_tokens = { .kind = "enrollment_token",
+	.title = "enrolment token",
+	.body = "EnrollmentToken",
+	.path = "/api/v1/enrollment-tokens",
+	.id_prefix = "et-",
+	.table = "enrollment_tokens",
+	.fields = token_fields,
+	.size = sizeof(struct token),
+	.verbs = RESOURCE_READS,
+	.read = PERMISSION_AGENTS_READ,
+	.write = PERMISSION_AGENTS_WRITE,
+	.columns = columns,
+	.filters = filters };
 
 struct revocation {
 	const char *id;

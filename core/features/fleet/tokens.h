@@ -2,14 +2,13 @@
 #ifndef CORE_FLEET_TOKENS_H
 #define CORE_FLEET_TOKENS_H
 
-#include "core/platform/resource/resource.h"
+#include "core/platform/resource/declare.h"
 #include "fleet.h"
 
+extern const struct resource fleet_tokens;
 extern const struct http_body fleet_token_body;
-extern const char *const fleet_token_filters[];
 
 int fleet_create_token(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
-int fleet_list_tokens(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 /** It enrols nobody any more; CONFLICT when it has. */
 int fleet_revoke_token(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 

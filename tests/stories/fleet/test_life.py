@@ -58,6 +58,15 @@ class Seen(Fleet):
         for condition, ids in (("status=healthy", [a.id]), ("status=error", [b.id]), ("os=plan9", [a.id]), ("version=9.9", [a.id]),
                                ("architecture=vax", []), ("name=b", [b.id])):
             self.assertEqual(ids, [row["id"] for row in self.api.all("/api/v1/agents?" + condition)], condition)
+        self.api.post("/api/v1/agent-groups", {"id": "ag-mips", "name": "mips", "match_architecture": "mips"}, expect=201)
+        for condition, ids in (("q=PLAN9", [a.id]), ("q=no+such", [b.id]), ("plugin=nginx", [a.id]), ("group_id=ag-mips", [a.id]),
+                               ("hostname=a.example.com", [a.id]), ("created_after=2020-01-01T00:00:00Z&sort=-name", [b.id, a.id]),
+                               ("last_heartbeat_before=2020-01-01", []), ("status=offline", []), ("sort=status,name", [b.id, a.id])):
+            self.assertEqual(ids, [row["id"] for row in self.api.all("/api/v1/agents?" + condition)], condition)
+        page = self.api.get("/api/v1/agents?fields=id,lastHeartbeatAt&page=2&per_page=1&sort=id")
+        self.assertEqual((2, [b.id], {"id", "last_heartbeat_at"}), (page["total"], [row["id"] for row in page["data"]], set(page["data"][0])))
+        for bad in ("status=well", "sort=plugins", "colour=red", "fields=secret"):
+            self.refusal(400, "GET", "/api/v1/agents?" + bad)
         counts = self.api.get("/api/v1/agents-summary")
         self.assertEqual((2, {"healthy": 1, "error": 1}), (counts["total"], counts["by_status"]))
         self.assertEqual(1, counts["by_version"]["9.9"])
@@ -84,6 +93,12 @@ class Tokens(Fleet):
         ids = {row["agent_id"]: row for row in self.api.all("/api/v1/enrollment-tokens")}
         self.assertEqual(("unused", "used"), (ids[a.id]["status"], ids[b.id]["status"]))
         self.assertNotIn("token", ids[a.id])
+        one = self.api.get("/api/v1/enrollment-tokens/" + ids[a.id]["id"])
+        self.assertEqual((ids[a.id]["id"], "unused"), (one["id"], one["status"]))
+        self.assertNotIn("token", one)
+        for condition, agents in ((f"agent_id={b.id}", [b.id]), ("status=unused", [a.id]), (f"used_by={b.id}", [b.id]),
+                                  ("sort=-agent_id", [b.id, a.id]), ("q=agent-a", [a.id]), ("expires_before=2020-01-01", [])):
+            self.assertEqual(agents, [row["agent_id"] for row in self.api.all("/api/v1/enrollment-tokens?" + condition)], condition)
         self.refusal(409, "DELETE", "/api/v1/enrollment-tokens/" + ids[b.id]["id"])
         for _ in range(2):
             self.api.ask("DELETE", "/api/v1/enrollment-tokens/" + ids[a.id]["id"], expect=204)
