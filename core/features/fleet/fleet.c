@@ -26,16 +26,16 @@ static int refuse_retired(struct http_reply *reply, struct certctl_error *err)
 }
 
 /* Ask the database who shows this certificate, and remember its answer. */
-static int identify(struct http_request *request, struct http_reply *reply, const char **ret_id,
+static int identify(struct http_request *request, struct http_reply *reply, const char *sha256, const char **ret_id,
 	struct certctl_error *err)
 {
 	struct presence *presence = core_of(request)->presence;
 	struct certctl_certificate *certificate = NULL;
 	struct db_result *rows = NULL;
-	const char *pem = request->certificate_pem;
 	uint64_t changes = presence_changes(presence);
 
-	if (certctl_certificate_read(request, pem, strlen(pem), &certificate, NULL) < 0 || !certificate->common_name)
+	if (certctl_certificate_read(request, request->certificate, request->certificate_len, &certificate, NULL) < 0 ||
+		!certificate->common_name)
 		return refuse(reply, "the client certificate of an enrolled agent is needed", err);
 	int rc = db_once(core_of(request)->db, request, &query_agent_identify,
 		DB_VALUES(db_text(certificate->common_name), db_text(certificate->serial)), &rows, err);
@@ -48,16 +48,19 @@ static int identify(struct http_request *request, struct http_reply *reply, cons
 	request->actor_type = "agent";
 	if (db_get_boolean(rows, 0, "is_retired"))
 		return refuse_retired(reply, err);
-	presence_remember(presence, pem, *ret_id, changes);
+	presence_remember(presence, sha256, *ret_id, changes);
 	return 0;
 }
 
 int fleet_authenticate(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
-	if (!request->certificate_pem)
+	char sha256[65];
+
+	if (!request->certificate)
 		return refuse(reply, "the client certificate of an enrolled agent is needed", err);
-	const char *id = presence_recall(core_of(request)->presence, request->certificate_pem, request);
-	int rc = id ? 0 : identify(request, reply, &id, err);
+	certctl_sha256_hex(request->certificate, request->certificate_len, sha256);
+	const char *id = presence_recall(core_of(request)->presence, sha256, request);
+	int rc = id ? 0 : identify(request, reply, sha256, &id, err);
 
 	if (rc < 0)
 		return rc;

@@ -73,11 +73,8 @@ static struct credential *find_credential(struct presence *presence, const char 
 	return credential;
 }
 
-const char *presence_recall(struct presence *presence, const char *certificate_pem, TALLOC_CTX *mem)
+const char *presence_recall(struct presence *presence, const char *sha256, TALLOC_CTX *mem)
 {
-	char sha256[65];
-
-	certctl_sha256_hex(certificate_pem, strlen(certificate_pem), sha256);
 	pthread_mutex_lock(&presence->lock);
 	const struct credential *credential = find_credential(presence, sha256);
 	const char *id = credential ? talloc_strdup(mem, credential->agent_id) : NULL;
@@ -95,13 +92,13 @@ uint64_t presence_changes(struct presence *presence)
 	return changes;
 }
 
-void presence_remember(struct presence *presence, const char *certificate_pem, const char *agent_id, uint64_t changes)
+void presence_remember(struct presence *presence, const char *sha256, const char *agent_id, uint64_t changes)
 {
 	struct credential *credential = talloc_zero(NULL, struct credential);
 
 	if (!credential)
 		return;
-	certctl_sha256_hex(certificate_pem, strlen(certificate_pem), credential->sha256);
+	memcpy(credential->sha256, sha256, sizeof(credential->sha256));
 	memcpy(credential->agent_id, agent_id, strnlen(agent_id, ID_SIZE - 1));
 	pthread_mutex_lock(&presence->lock);
 	/* Something changed while the database answered: its answer may be of before. */

@@ -15,10 +15,11 @@ struct http_connection {
 	int64_t began_ms;
 	int64_t deadline_ms; /* the watchdog shuts the socket down then; 0: none */
 	int socket;
-	bool is_identified; /* the certificate was looked at */
-	bool is_kept;       /* between two requests */
-	bool is_ending;     /* nothing is read from it any more */
-	char *certificate_pem;
+	bool is_identified;      /* the certificate was looked at */
+	bool is_kept;            /* between two requests */
+	bool is_ending;          /* nothing is read from it any more */
+	const void *certificate; /* of http_request */
+	size_t certificate_len;
 };
 
 enum exchange_state {

@@ -35,9 +35,10 @@ struct http_request {
 	size_t path_value_count, query_count, header_count;
 	char *body; /* followed by a NUL */
 	size_t body_len;
-	const char *source_ip, *id;  /* id: X-Request-ID, ours or the client's */
-	const char *certificate_pem; /* the client's, verified; NULL: none */
-	int64_t received_ms;         /* monotonic */
+	const char *source_ip, *id; /* id: X-Request-ID, ours or the client's */
+	const void *certificate;    /* the client's, verified, DER; NULL: none */
+	size_t certificate_len;
+	int64_t received_ms; /* monotonic */
 
 	/* What authentication found out. */
 	const char *actor;      /* "admin", "agent-web1" */

@@ -8,7 +8,6 @@
 
 #include <certctl/secret.h>
 #include <certctl/time.h>
-#include <certctl/x509.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -17,9 +16,10 @@
 #define OLD_MS   (TICKET_S / 2 * INT64_C(1000))
 /* A certificate is not verified again for so long, nor after its end: an hour of a fleet that comes back. */
 #define VERIFIED_S 3600
-/* Half of them are empty until there are no more; who shares a slot is verified more often. */
+/* Half of the slots are empty until there are no more of them; of those that share a set one is hardly ever displaced. */
 #define SLOTS_MIN 256U
 #define SLOTS_MAX 262144U
+#define SET       8U
 
 /* A certificate that was verified. */
 struct verified {
@@ -30,7 +30,7 @@ struct verified {
 struct sessions {
 	gnutls_datum_t key; /* size 0: none */
 	pthread_mutex_t lock;
-	struct verified *verified; /* each in the slot that its hash says */
+	struct verified *verified; /* each in the set of slots that its hash says */
 	uint32_t slots, used;
 };
 
@@ -80,13 +80,21 @@ bool sessions_is_old(const struct sessions *sessions, const struct http_connecti
 
 /* --- Certificates ------------------------------------------------------------------------------------------------------- */
 
-/* The lock is held by who calls these. */
+/* The slot that has it, else one that it may have.  The lock is held by who calls these. */
 static struct verified *slot_of(const struct sessions *sessions, const unsigned char sha256[32])
 {
 	uint32_t number;
 
 	memcpy(&number, sha256, sizeof(number));
-	return &sessions->verified[number % sessions->slots];
+	struct verified *set = &sessions->verified[number % (sessions->slots / SET) * SET], *oldest = set;
+
+	for (uint32_t i = 0; i < SET; i++) {
+		if (memcmp(set[i].sha256, sha256, sizeof(set[i].sha256)) == 0)
+			return &set[i];
+		if (set[i].until_s < oldest->until_s)
+			oldest = &set[i];
+	}
+	return oldest;
 }
 
 static void put(struct sessions *sessions, const struct verified *verified)
@@ -155,12 +163,13 @@ static bool verify(struct sessions *sessions, gnutls_session_t session, const gn
 	return true;
 }
 
-char *sessions_certificate(struct sessions *sessions, TALLOC_CTX *mem, gnutls_session_t session)
+const void *sessions_certificate(struct sessions *sessions, gnutls_session_t session, size_t *ret_len)
 {
 	unsigned count = 0;
 	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
 
 	if (!list || count == 0 || !verify(sessions, session, &list[0]))
 		return NULL;
-	return certctl_pem_encode(mem, "CERTIFICATE", list[0].data, list[0].size);
+	*ret_len = list[0].size;
+	return list[0].data;
 }

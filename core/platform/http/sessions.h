@@ -18,8 +18,8 @@ bool sessions_is_old(const struct sessions *sessions, const struct http_connecti
 
 /**
  * The certificate that the client showed, now or in the session that it resumes, when it chains to the listener's CA and is in
- * force now: PEM, on `mem`; NULL: none.
+ * force now: DER, as long as the session; NULL: none.
  */
-char *sessions_certificate(struct sessions *sessions, TALLOC_CTX *mem, gnutls_session_t session);
+const void *sessions_certificate(struct sessions *sessions, gnutls_session_t session, size_t *ret_len);
 
 #endif
