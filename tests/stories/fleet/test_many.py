@@ -11,7 +11,7 @@ from lib.fleet import ControlPlane, Host
 from lib.invariants import ask, assert_invariants
 from lib.nginx import Gate, Nginx, PROGRAM
 from lib.processes import eventually
-from lib.story import Story
+from lib.story import GONE, Story
 from lib.watch import Watch
 
 COUNT, AGENT = 32, "agent-many"
@@ -21,9 +21,12 @@ RELOADS = 8
 
 def children(pid):
     found = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-            found += [int(child) for child in file.read().split()]
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+    except GONE:  # a thread that has ended; the next look finds its children with another
+        pass
     return found
 
 

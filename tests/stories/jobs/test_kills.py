@@ -11,7 +11,7 @@ import unittest
 from lib.fleet import ControlPlane
 from lib.invariants import ask, assert_invariants
 from lib.processes import eventually
-from lib.story import IS_LONG, Story, children, command_line, is_dead
+from lib.story import GONE, IS_LONG, Story, children, command_line, is_dead
 from lib.swarm import SwarmAgent, order_many
 
 COUNT, ROUNDS, AGENTS = (2000, 3, 8) if IS_LONG else (300, 1, 4)
@@ -40,17 +40,24 @@ class Kills(Story):
         hosts = [pid for pid in self.descendants(self.control.process.pid) if "certctl-plugin-host" in command_line(pid)]
         if not hosts:
             return False
-        os.kill(self.random.choice(hosts), signal.SIGKILL)
+        try:
+            os.kill(self.random.choice(hosts), signal.SIGKILL)
+        except ProcessLookupError:
+            return False
         return True
 
     def descendants(self, pid):
         found = []
-        for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            tasks = os.listdir(f"/proc/{pid}/task")
+        except GONE:
+            return found
+        for task in tasks:
             try:
                 with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
                     for child in file.read().split():
                         found += [int(child)] + self.descendants(int(child))
-            except FileNotFoundError:
+            except GONE:
                 pass
         return found
 

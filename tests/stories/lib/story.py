@@ -10,6 +10,8 @@ import unittest
 
 PR_SET_CHILD_SUBREAPER = 36
 LOG_TAIL_BYTES = 8000
+# What /proc says of a process that ends while one looks: when its file is opened, or when it is read.
+GONE = (FileNotFoundError, ProcessLookupError)
 # `./dev faults`: thousands instead of hundreds, years instead of months.
 IS_LONG = os.environ.get("CERTCTL_FAULTS") == "long"
 
@@ -25,7 +27,7 @@ def is_dead(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except GONE:
         return True
 
 
@@ -33,7 +35,7 @@ def command_line(pid):
     try:
         with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
             return file.read().replace("\0", " ").strip()
-    except FileNotFoundError:
+    except GONE:
         return ""
 
 
