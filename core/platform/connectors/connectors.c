@@ -9,7 +9,8 @@
 #include <certctl/x509.h>
 #include <string.h>
 
-#define RETRY_MS 30000 /* a plugin that is installed later is found */
+#define RETRY_MS     30000  /* a plugin that is installed later is found */
+#define RETRY_MAX_MS 600000 /* one that hangs takes its time at each look */
 
 const char *instance_family(enum certctl_plugin_kind kind)
 {
@@ -161,6 +162,17 @@ bool instances_know(struct connectors *connectors, const struct wanted_instance 
 	       (!instance->why.code || certctl_monotonic_ms() < instance->retry_ms);
 }
 
+static void remember(struct instance *instance, const struct wanted_instance *wanted)
+{
+	const char *type = talloc_strdup(instance, wanted->type);
+	const char *options = certctl_json_text(instance, wanted->options, NULL);
+
+	talloc_free((void *)(uintptr_t)instance->type);
+	talloc_free((void *)(uintptr_t)instance->options);
+	instance->type = type;
+	instance->options = type ? options : NULL;
+}
+
 void instances_refuse(struct connectors *connectors, const struct wanted_instance *wanted, const char *sha256,
 	const struct certctl_error *why)
 {
@@ -171,10 +183,15 @@ void instances_refuse(struct connectors *connectors, const struct wanted_instanc
 		instance = make(connectors, wanted);
 	if (!instance)
 		return;
+	if (wanted->source == CONNECTOR_FILE)
+		remember(instance, wanted);
 	pthread_mutex_lock(&connectors->lock);
 	instance->is_named = true;
 	instance->why = *why;
-	instance->retry_ms = certctl_monotonic_ms() + RETRY_MS;
+	instance->wait_ms = is_same && why->code != CERTCTL_E_NOT_FOUND ? instance->wait_ms * 2 : RETRY_MS;
+	if (instance->wait_ms > RETRY_MAX_MS)
+		instance->wait_ms = RETRY_MAX_MS;
+	instance->retry_ms = certctl_monotonic_ms() + instance->wait_ms;
 	memcpy(instance->sha256, sha256, sizeof(instance->sha256));
 	pthread_mutex_unlock(&connectors->lock);
 	if (is_new)
@@ -239,6 +256,37 @@ void instances_open(struct connectors *connectors, const struct wanted_instance 
 		rc = open_new(connectors, wanted, config, sha256, &why);
 	if (rc < 0)
 		instances_refuse(connectors, wanted, sha256, &why);
+}
+
+/* Opening it puts another in its place: the text is a copy. */
+static void try_again(struct connectors *connectors, const struct instance *instance)
+{
+	TALLOC_CTX *mem = talloc_new(NULL);
+	CERTCTL_AUTO(json_decref) json_t *options = NULL;
+	struct wanted_instance wanted = { .kind = instance->kind,
+		.source = CONNECTOR_FILE,
+		.id = talloc_strdup(mem, instance->id),
+		.type = talloc_strdup(mem, instance->type) };
+
+	if (wanted.id && wanted.type &&
+		certctl_json_parse(instance->options, strlen(instance->options), NULL, &options, NULL) == 0) {
+		wanted.options = options;
+		instances_open(connectors, &wanted);
+	}
+	talloc_free(mem);
+}
+
+void instances_try_again(struct connectors *connectors)
+{
+	int64_t now_ms = certctl_monotonic_ms();
+	struct instance *next;
+
+	for (struct instance *instance = connectors->instances; instance; instance = next) {
+		next = instance->next;
+		if (instance->source == CONNECTOR_FILE && instance->why.code && instance->options &&
+			instance->retry_ms <= now_ms)
+			try_again(connectors, instance);
+	}
 }
 
 /* It is not freed: somebody may be in the middle of a call. */

@@ -13,9 +13,10 @@ struct instance {
 	const char *id;
 	bool is_named;                       /* by what is being loaded */
 	char sha256[65];                     /* of what it was opened with, or should have been */
-	int64_t retry_ms;                    /* refused: looked at again then */
+	int64_t retry_ms, wait_ms;           /* refused: looked at again then, so long after the last time */
 	struct certctl_connector *connector; /* NULL: refused */
 	struct certctl_error why;            /* of the last refusal; code 0: none */
+	const char *type, *options;          /* what was refused, to try it again: of files, which nobody reads meanwhile */
 };
 
 struct connectors {
@@ -53,6 +54,8 @@ void instances_open(struct connectors *connectors, const struct wanted_instance 
 /* A refusal from outside: its options cannot be read. */
 void instances_refuse(struct connectors *connectors, const struct wanted_instance *wanted, const char *sha256,
 	const struct certctl_error *why);
+/* Open those of files that were refused a while ago: their plugin may be there by now. */
+void instances_try_again(struct connectors *connectors);
 /* What nobody has named since instances_begin() is asked no more. */
 void instances_end(struct connectors *connectors, enum connector_source source);
 

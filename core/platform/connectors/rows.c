@@ -112,6 +112,7 @@ int connectors_sync(struct connectors *connectors, struct certctl_error *err)
 	}
 	if (rc == 0)
 		instances_end(connectors, CONNECTOR_API);
+	instances_try_again(connectors);
 	pthread_mutex_unlock(&connectors->loading);
 	talloc_free(mem);
 	return rc;

@@ -133,6 +133,17 @@ class Reload(ResourceStory):
         eventually("it is open there", lambda: opened() == 4 and status("iss-a") == "open")
         self.stop_all()
 
+    def test_a_plugin_that_is_installed_later_is_found(self):
+        plugin = os.path.join(self.folder, "plugins", "certctl-issuer-good.so")
+        os.unlink(plugin)
+        self.files("issuers:\n  - {id: iss-late, type: good}\n")
+        eventually("it is refused", lambda: self.ask("GET", "/api/v1/issuers/iss-late")[2].get("status") == "refused")
+        self.assertIn("no file certctl-issuer-good.so", self.ask("GET", "/api/v1/issuers/iss-late")[2]["status_reason"])
+        shutil.copy(os.path.join(BUILD, "zoo", "certctl-issuer-good.so"), plugin)
+        eventually("it is open", lambda: self.ask("GET", "/api/v1/issuers/iss-late")[2]["status"] == "open", 180)
+        self.assertTrue(self.expect(200, "POST", "/api/v1/issuers/iss-late/test")[1]["ok"])
+        self.stop_all()
+
     def test_a_plugin_that_hangs_keeps_nobody_else_waiting_for_long(self):
         self.files("issuers:\n  - {id: iss-hangs, type: constructor-hangs}\n")
         self.expect(201, "POST", "/api/v1/issuers", {"id": "iss-a", "name": "A", "type": "good"})
