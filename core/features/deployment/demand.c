@@ -62,11 +62,11 @@ static int want(struct db *db, const struct asking *asking, const char **ret_tar
 
 	if (asking->target_ids && count != asking->demand->target_ids.count)
 		return certctl_fail(err, CERTCTL_E_DENIED,
-			"target_ids: one of them does not serve this certificate, is named twice, or its agent has no such "
+			"target_ids: one of them does not serve this certificate, is named twice, its agent is retired, or has no such "
 			"version in force");
 	if (count == 0)
 		return certctl_fail(err, CERTCTL_E_DENIED,
-			"no target of certificate '%s' can have it: no such version, its end has passed, or no targets",
+			"no target of certificate '%s' can have it: no such version, its end has passed, no targets, or retired agents",
 			asking->certificate_id);
 	for (size_t i = 0; targets && i < count; i++)
 		targets[i] = db_get_text(rows, i, "target_id");
