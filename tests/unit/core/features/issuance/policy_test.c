@@ -5,6 +5,8 @@
 #include "core/features/issuance/order.h"
 #include "core/platform/jobs/jobs.sql.h"
 
+#include <pthread.h>
+
 /* Several statements as one. */
 static void do_sql(const char *statements)
 {
@@ -232,6 +234,60 @@ static void an_issuer_is_asked_so_often_an_hour_and_a_fifth_is_kept(void)
 	ASSERT_TEXT(test_value("SELECT room IS NULL FROM runner_room('issuer/iss-a')"), "t");
 }
 
+/* Forty jobs wait for an issuer that may be asked ten times an hour. */
+static void let_many_wait(void)
+{
+	new_certificate("20 days");
+	do_sql("UPDATE issuers SET rate_per_hour = 10 WHERE id = 'iss-a';"
+	       "INSERT INTO agents (id, name) SELECT 'agent-m' || n, 'agent-m' || n FROM generate_series(1, 40) AS n ON CONFLICT DO NOTHING;"
+	       "INSERT INTO placements (certificate_id, agent_id) SELECT 'mc-p', 'agent-m' || n FROM generate_series(1, 40) AS n;"
+	       "INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, created_by) "
+	       "SELECT 'Renewal', 'Pending', 'issue', 'mc-p', id, agent_id, 'iss-a', 'test' FROM placements WHERE agent_id LIKE 'agent-m%'");
+}
+
+static void *claim_at_once(void *arg)
+{
+	struct certctl_error err = { 0 };
+	struct db_result *rows = NULL;
+	TALLOC_CTX *mem = talloc_new(NULL);
+	size_t claimed = 0;
+
+	pthread_barrier_wait(arg);
+	if (db_once(test_pool, mem, &query_job_claim,
+		    DB_VALUES(db_text("w"), db_integer(60), db_text("{issuer/iss-a}"), db_text("{9}"), db_integer(9)),
+		    &rows, &err) == 0)
+		claimed = db_rows(rows);
+	talloc_free(mem);
+	return (void *)claimed;
+}
+
+static void servers_that_claim_at_once_share_the_rate(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t threads[4];
+
+	pthread_barrier_init(&barrier, NULL, CERTCTL_COUNT(threads));
+	for (int round = 0; round < 5; round++) {
+		size_t total = 0;
+
+		let_many_wait();
+		for (size_t i = 0; i < CERTCTL_COUNT(threads); i++)
+			CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, claim_at_once, &barrier), 0);
+		for (size_t i = 0; i < CERTCTL_COUNT(threads); i++) {
+			void *claimed = NULL;
+
+			pthread_join(threads[i], &claimed);
+			total += (size_t)claimed;
+		}
+		/* A fifth is kept. */
+		CU_ASSERT_EQUAL(total, 8);
+	}
+	pthread_barrier_destroy(&barrier);
+	/* Those whose holder is gone have asked nobody: they are taken up again. */
+	do_sql("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE state = 'Running'");
+	ASSERT_TEXT(test_value("SELECT room || ' ' || urgent_room FROM runner_room('issuer/iss-a')"), "8 10");
+}
+
 /* --- What ------------------------------------------------------------------------------------------------------------ */
 
 static void a_profile_shapes_the_certificate(void)
@@ -337,6 +393,7 @@ const struct test tests[] = {
 	TEST(rules_shape_the_job),
 	TEST(what_is_close_to_its_end_goes_first),
 	TEST(an_issuer_is_asked_so_often_an_hour_and_a_fifth_is_kept),
+	TEST(servers_that_claim_at_once_share_the_rate),
 	TEST(a_profile_shapes_the_certificate),
 	TEST(one_alarm_a_threshold_and_day_the_nearest_one_only),
 	{ 0 },

@@ -206,11 +206,62 @@ static void a_mask_stands_for_what_is_there_unless_the_other_side_changes(void)
 	}
 }
 
+/* --- Masks on their way to who may know ------------------------------------------------------------------------------ */
+
+static void masks_are_seen_wherever_they_stand(void)
+{
+	static const struct {
+		const char *options;
+		bool expected;
+	} rows[] = { { "{}", false }, { "{\"a\":\"x\",\"b\":[1,{\"c\":null}]}", false }, { "{\"a\":\"***\"}", true },
+		{ "{\"a\":[\"x\",\"***\"]}", true }, { "{\"a\":[{\"b\":{\"c\":\"***\"}}]}", true } };
+
+	for (size_t i = 0; i < CERTCTL_COUNT(rows); i++) {
+		CERTCTL_AUTO(json_decref) json_t *options = parse(rows[i].options);
+
+		CU_ASSERT_EQUAL(connector_options_have_mask(options), rows[i].expected);
+	}
+}
+
+static void every_text_is_masked_where_nobody_knows_better(void)
+{
+	CERTCTL_AUTO(json_decref)
+	json_t *options = parse("{\"a\":\"x\",\"n\":7,\"l\":[\"y\",true,{\"b\":\"z\"}],\"e\":{},\"none\":null}");
+	CERTCTL_AUTO(json_decref) json_t *masked = connector_options_mask_texts(options);
+
+	ASSERT_TEXT(text_of(masked),
+		"{\"a\":\"***\",\"n\":7,\"l\":[\"***\",true,{\"b\":\"***\"}],\"e\":{},\"none\":null}");
+}
+
+static void secrets_take_the_places_of_masks_and_no_others(void)
+{
+	const struct connectors_options settings = { .secrets_dir = folder_with_secret() };
+	struct certctl_error err = { 0 };
+	CERTCTL_AUTO(json_decref)
+	json_t *shown = parse("{\"host\":\"h\",\"password\":\"***\",\"file\":\"***\",\"list\":[\"***\",\"plain\"],"
+			      "\"deep\":{\"a\":\"***\"}}");
+	CERTCTL_AUTO(json_decref)
+	json_t *full =
+		parse("{\"host\":\"other\",\"password\":\"pass\",\"file\":\"secret:corp\",\"list\":[\"one\",\"x\"],"
+		      "\"deep\":{\"a\":\"two\"}}");
+	CERTCTL_AUTO(json_decref)
+	json_t *lost = parse("{\"file\":\"***\"}"),
+	       *gone = parse("{\"file\":\"secret:none\"}");
+
+	ASSERT_OK(connector_options_reveal(&settings, shown, full, &err), err);
+	ASSERT_TEXT(text_of(shown), "{\"host\":\"h\",\"password\":\"pass\",\"file\":\"from the file\","
+				    "\"list\":[\"one\",\"plain\"],\"deep\":{\"a\":\"two\"}}");
+	ASSERT_FAILS(connector_options_reveal(&settings, lost, gone, &err), CERTCTL_E_INVALID, "options.file", err);
+}
+
 const struct test tests[] = {
 	TEST(secrets_are_followed_as_their_source_may),
 	TEST(what_may_not_be_followed_is_refused),
 	TEST(only_files_name_paths_and_open_private_networks),
 	TEST(a_network_lies_within_another_or_not),
 	TEST(a_mask_stands_for_what_is_there_unless_the_other_side_changes),
+	TEST(masks_are_seen_wherever_they_stand),
+	TEST(every_text_is_masked_where_nobody_knows_better),
+	TEST(secrets_take_the_places_of_masks_and_no_others),
 	{ 0 },
 };

@@ -112,6 +112,24 @@ static void a_statement_that_takes_too_long_costs_its_connection(void)
 	talloc_free(pool);
 }
 
+static void two_queries_of_one_name_are_two_statements(void)
+{
+	static const struct db_query first = { .name = "same", .sql = "SELECT 'first' AS what" };
+	static const struct db_query second = { .name = "same", .sql = "SELECT 'second' AS what" };
+	struct certctl_error err = { 0 };
+	struct db_result *rows = NULL;
+	struct db *db = NULL;
+
+	ASSERT_OK(db_acquire(test_database(), &db, &err), err);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_OK(db_run(db, test_mem(), &first, DB_NO_VALUES, &rows, &err), err);
+		CU_ASSERT_STRING_EQUAL(db_get_text(rows, 0, "what"), "first");
+		ASSERT_OK(db_run(db, test_mem(), &second, DB_NO_VALUES, &rows, &err), err);
+		CU_ASSERT_STRING_EQUAL(db_get_text(rows, 0, "what"), "second");
+	}
+	db_release(db);
+}
+
 static void a_full_pool_says_so_in_time(void)
 {
 	struct db_pool_options options = {
@@ -316,6 +334,7 @@ const struct test tests[] = {
 	TEST(every_named_query_prepares_on_the_migrated_database),
 	TEST(constraints_read_like_validation),
 	TEST(a_statement_that_takes_too_long_costs_its_connection),
+	TEST(two_queries_of_one_name_are_two_statements),
 	TEST(a_full_pool_says_so_in_time),
 	TEST(a_database_that_is_away_is_unavailable),
 	TEST(a_transaction_that_fails_leaves_nothing_and_is_not_repeated),

@@ -248,13 +248,17 @@ static void every_change_of_state_is_in_the_trail_from_its_own_transaction(void)
 
 static atomic_int ran;
 
-static int end_it(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err)
+static void end_it(void *context, TALLOC_CTX *mem, const struct job *jobs, size_t count)
 {
-	struct writing writing = { job->id, job->token, true };
-
 	(void)context, (void)mem;
-	atomic_fetch_add(&ran, 1);
-	return db_transaction(test_pool, write_it, &writing, err);
+	for (size_t i = 0; i < count; i++) {
+		struct writing writing = { jobs[i].id, jobs[i].token, true };
+		struct certctl_error err = { 0 };
+
+		atomic_fetch_add(&ran, 1);
+		if (db_transaction(test_pool, write_it, &writing, &err) < 0)
+			job_step_failed(&jobs[i], &err);
+	}
 }
 
 static int one_runner(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
@@ -262,7 +266,7 @@ static int one_runner(void *context, TALLOC_CTX *mem, struct job_runner **ret, s
 {
 	(void)context, (void)err;
 	*ret = talloc_zero(mem, struct job_runner);
-	**ret = (struct job_runner){ "issuer/iss-a", 8 };
+	**ret = (struct job_runner){ .name = "issuer/iss-a", .slots = 8 };
 	*ret_count = 1;
 	return 0;
 }
