@@ -205,6 +205,13 @@ static void woken(void *context)
 			features[i]->woken(context);
 }
 
+static void ended(void *context, const char *job_id)
+{
+	for (size_t i = 0; features[i]; i++)
+		if (features[i]->job_ended)
+			features[i]->job_ended(context, job_id);
+}
+
 static int runners(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
 	struct certctl_error *err)
 {
@@ -334,6 +341,7 @@ static int start_engine(struct server *server, struct certctl_error *err)
 		.timers = server->timers,
 		.runners = runners,
 		.woken = woken,
+		.ended = ended,
 		.context = &server->core };
 
 	return jobs_start(server, &options, &server->core.jobs, err);

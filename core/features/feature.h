@@ -40,6 +40,7 @@ struct feature {
 	const struct job_timer *timers;          /* what is looked after again and again */
 	const struct metric *metrics;            /* what is measured */
 	void (*woken)(struct core *core);        /* something changed: look at who waits */
+	void (*job_ended)(struct core *core, const char *job_id); /* just now, on this server: tell who waits for it */
 	/* Threads of its own: once the database is there and before anything is served; and when nothing is served any more. */
 	int (*start)(struct core *core, TALLOC_CTX *mem, struct certctl_error *err);
 	void (*stop)(struct core *core);

@@ -129,4 +129,5 @@ const struct feature fleet_feature = {
 	.start = presence_start,
 	.stop = presence_stop,
 	.woken = fleet_woken,
+	.job_ended = fleet_job_ended,
 };

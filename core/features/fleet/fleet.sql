@@ -145,10 +145,10 @@ WHERE j.runner = $1 AND j.id = ANY ($2) ORDER BY j.priority, j.run_at;
 -- name: runners_with_work  $1 runners text[]
 SELECT DISTINCT runner FROM jobs WHERE runner = ANY ($1) AND (due_at <= clock.now() OR lease_until > clock.now());
 
--- What has become due while polls wait.  Each poll was asked for when it came: this needs not look far back.
--- name: runners_due
+-- What has become due while polls wait: since the look before.
+-- name: runners_due  $1 look_back_s bigint
 SELECT DISTINCT runner FROM jobs
-WHERE step <> 'issue' AND due_at > clock.now() - interval '10 minutes' AND due_at <= clock.now();
+WHERE step <> 'issue' AND due_at > clock.now() - make_interval(secs => $1) AND due_at <= clock.now();
 
 -- name: agents_seen  $1 ids text[], $2 empty_polls int[]
 WITH seen AS (SELECT * FROM unnest($1, $2) AS seen (id, polls)),

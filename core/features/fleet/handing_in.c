@@ -32,16 +32,6 @@ static const struct certctl_field outcome_fields[] = {
 };
 const struct http_body fleet_outcome_body = { "JobOutcome", outcome_fields };
 
-static int reply_outcome(struct http_request *request, struct http_reply *reply, const char *job_id,
-	struct certctl_error *err)
-{
-	struct db_result *rows = NULL;
-	int rc = db_once(core_of(request)->db, request, &query_csr_outcome,
-		DB_VALUES(db_text(job_id), db_text(request->actor)), &rows, err);
-
-	return rc < 0 ? rc : resource_reply(reply, 200, outcome_fields, rows, "job", job_id, err);
-}
-
 static int reply_state(struct http_reply *reply, unsigned status, const char *job_id, const char *state)
 {
 	certctl_buffer_puts(&reply->body, "{\"job_id\":");
@@ -73,6 +63,51 @@ static int64_t preferred_wait_s(const struct http_request *request)
 	return wait_s < 0 ? 0 : wait_s > PREFER_WAIT_MAX_S ? PREFER_WAIT_MAX_S : wait_s;
 }
 
+/* @param ret_state  NULL: reply in any case; else only when the job has ended, and what state it is in otherwise */
+static int reply_outcome(struct http_request *request, struct http_reply *reply, const char *job_id,
+	const char **ret_state, struct certctl_error *err)
+{
+	struct db_result *rows = NULL;
+	int rc = db_once(core_of(request)->db, request, &query_csr_outcome,
+		DB_VALUES(db_text(job_id), db_text(request->actor)), &rows, err);
+
+	if (rc < 0)
+		return rc;
+	if (ret_state && db_rows(rows) > 0 && !has_ended(db_get_text(rows, 0, "status"))) {
+		*ret_state = db_get_text(rows, 0, "status");
+		return 0;
+	}
+	return resource_reply(reply, 200, outcome_fields, rows, "job", job_id, err);
+}
+
+/* What a waiting request is woken by. */
+static const char *waits_for(struct http_request *request, const char *job_id)
+{
+	return talloc_asprintf(request, "job/%s", job_id);
+}
+
+void fleet_job_ended(struct core *core, const char *job_id)
+{
+	char *key = talloc_asprintf(NULL, "job/%s", job_id);
+
+	if (key)
+		http_wake(core->http, key);
+	talloc_free(key);
+}
+
+/* Its request was taken, and it was woken or its time is up. */
+static int go_on_waiting(struct http_request *request, struct http_reply *reply, const char *job_id,
+	struct certctl_error *err)
+{
+	const char *state = NULL;
+	int rc = reply_outcome(request, reply, job_id, &state, err);
+
+	if (rc < 0 || !state)
+		return rc;
+	return request->is_time_up ? reply_state(reply, 202, job_id, state)
+				   : http_wait(request, waits_for(request, job_id), 0);
+}
+
 /* --- Requests -------------------------------------------------------------------------------------------------------- */
 
 struct csr_body {
@@ -101,6 +136,8 @@ int fleet_csr(struct http_request *request, struct http_reply *reply, struct cer
 
 	if (rc < 0)
 		return rc;
+	if (request->wait_until_ms != 0)
+		return go_on_waiting(request, reply, body.job_id, err);
 	rc = issuance_accept_csr(core_of(request), request, &csr, &state, err);
 	if (rc < 0) {
 		mark_fenced(reply, err);
@@ -109,9 +146,9 @@ int fleet_csr(struct http_request *request, struct http_reply *reply, struct cer
 		return rc;
 	}
 	if (has_ended(state))
-		return reply_outcome(request, reply, body.job_id, err);
+		return reply_outcome(request, reply, body.job_id, NULL, err);
 	if (wait_s > 0 && !request->is_time_up)
-		return http_wait(request, talloc_asprintf(request, "job/%s", body.job_id), wait_s * 1000);
+		return http_wait(request, waits_for(request, body.job_id), wait_s * 1000);
 	return reply_state(reply, 202, body.job_id, state);
 }
 

@@ -48,6 +48,7 @@ struct presence {
 	struct agent *touched, *asking;
 	size_t touched_count, asking_count;
 	uint64_t changes;
+	int64_t looked_ms; /* monotonic; 0: never */
 	bool must_stop, is_running;
 	pthread_t thread;
 };
@@ -60,6 +61,22 @@ static size_t bucket_of(const char *key)
 	for (; *key; key++)
 		hash = (hash ^ (unsigned char)*key) * 16777619U;
 	return hash % BUCKETS;
+}
+
+/* Polls are asked for when they come: older jobs were seen then.  Two seconds: transactions that became visible late. */
+#define LOOK_BACK_S     2
+#define LOOK_BACK_MAX_S 600
+
+int64_t presence_look_back_s(const struct presence *presence)
+{
+	int64_t since_s = (certctl_monotonic_ms() - presence->looked_ms + 999) / 1000 + LOOK_BACK_S;
+
+	return presence->looked_ms == 0 || since_s > LOOK_BACK_MAX_S ? LOOK_BACK_MAX_S : since_s;
+}
+
+void presence_looked(struct presence *presence)
+{
+	presence->looked_ms = certctl_monotonic_ms();
 }
 
 /* --- Credentials ------------------------------------------------------------------------------------------------------- */

@@ -27,6 +27,13 @@ void presence_touch(struct presence *presence, const char *agent_id, bool is_emp
 bool presence_has_facts(struct presence *presence, const char *agent_id, const char *facts_sha256);
 void presence_keep_facts(struct presence *presence, const char *agent_id, const char *facts_sha256);
 
+/**
+ * How far back to look for jobs that have become due while polls wait, in seconds; and that it was done.  On the engine's own thread.
+ * A look reads what has become due since the one before, or all of it after an outage.
+ */
+int64_t presence_look_back_s(const struct presence *presence);
+void presence_looked(struct presence *presence);
+
 /* --- Polls that have just come: one query for all of a moment ------------------------------------------------------------- */
 
 /** Find out whether there is work for it, then wake `agent/<id>` when there is, or when `wants_verdict`. */

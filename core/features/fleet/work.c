@@ -44,7 +44,7 @@ static int read_wait(const struct http_request *request, int64_t *ret_s, struct 
 	char *end = NULL;
 	long wait_s = text ? strtol(text, &end, 10) : 0;
 
-	if (text && (!*text || *end || wait_s < 0 || wait_s > WAIT_MAX_S))
+	if (text && (*text < '0' || *text > '9' || *end || wait_s > WAIT_MAX_S))
 		return certctl_fail(err, CERTCTL_E_INVALID, "wait: 0..%d seconds expected, got '%s'", WAIT_MAX_S, text);
 	*ret_s = wait_s;
 	return 0;
@@ -209,8 +209,11 @@ int fleet_work(struct http_request *request, struct http_reply *reply, struct ce
 static int wake_agents(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
 {
 	struct db_result *rows = NULL;
-	int rc = db_once(core->db, mem, &query_runners_due, DB_NO_VALUES, &rows, err);
+	int64_t look_back_s = presence_look_back_s(core->presence);
+	int rc = db_once(core->db, mem, &query_runners_due, DB_VALUES(db_integer(look_back_s)), &rows, err);
 
+	if (rc == 0)
+		presence_looked(core->presence);
 	for (size_t i = 0; rc == 0 && i < db_rows(rows); i++)
 		http_wake(core->http, db_get_text(rows, i, "runner"));
 	return rc;

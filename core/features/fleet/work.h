@@ -19,5 +19,7 @@ int fleet_csr(struct http_request *request, struct http_reply *reply, struct cer
 int fleet_status(struct http_request *request, struct http_reply *reply, struct certctl_error *err);
 /** Wake those whose wait is over. */
 void fleet_woken(struct core *core);
+/** A job has ended here: whoever waits for its end is answered. */
+void fleet_job_ended(struct core *core, const char *job_id);
 
 #endif

@@ -32,20 +32,20 @@ int issuance_request(struct db *db, const char *certificate_id, const char *crea
 	return issuance_request_placed(db, certificate_id, NULL, created_by, err);
 }
 
-/* What one transaction needs, and what it found out. */
+/* What is handed in, and what was found out. */
 struct handing_in {
+	struct core *core;
 	TALLOC_CTX *mem;
 	const struct issuance_csr *in;
 	const struct certctl_csr *csr;
-	const char *state;
-	struct certctl_error refused; /* code 0: accepted */
+	const char *state; /* NULL: not decided yet */
 };
 
 /* The job ended already: the same request is answered, another one is too late. */
-static int answer_ended(struct db *db, struct handing_in *work, struct certctl_error *err)
+static int answer_ended(struct handing_in *work, struct certctl_error *err)
 {
 	struct db_result *rows = NULL;
-	int rc = db_run(db, work->mem, &query_csr_job_ended,
+	int rc = db_once(work->core->db, work->mem, &query_csr_job_ended,
 		DB_VALUES(db_text(work->in->job_id), db_text(work->in->agent_id)), &rows, err);
 
 	if (rc < 0)
@@ -97,80 +97,99 @@ static int check_order(struct handing_in *work, const struct db_result *rows, st
 	return rc < 0 ? rc : pki_csr_check(work->csr, &expected, err);
 }
 
-static int check_key(struct db *db, struct handing_in *work, const struct db_result *job, struct certctl_error *err)
+/* Pass it on; where somebody was faster, work->state stays NULL. */
+static int take(struct handing_in *work, const struct db_result *job, struct certctl_error *err)
 {
-	const char *placement_id = db_get_text(job, 0, "placement_id");
 	struct db_result *rows = NULL;
-	int rc = db_run(db, work->mem, &query_key_claim,
-		DB_VALUES(db_text(work->csr->public_key_sha256), db_text(placement_id)), &rows, err);
+	int rc = db_once(work->core->db, work->mem, &query_csr_take,
+		DB_VALUES(db_text(work->in->job_id), db_integer(work->in->token), db_text(work->in->pem),
+			db_text(work->csr->sha256), db_text(work->csr->public_key_sha256),
+			db_boolean(db_get_boolean(job, 0, "reuse_key"))),
+		&rows, err);
+	const char *obstacle = rc == 0 ? db_get_text(rows, 0, "obstacle") : NULL;
 
-	if (rc == 0 && strcmp(db_get_text(rows, 0, "placement_id"), placement_id) != 0)
+	if (rc == 0 && !obstacle)
+		work->state = "Pending";
+	else if (rc == 0 && strcmp(obstacle, "foreign") == 0)
 		rc = certctl_fail(err, CERTCTL_E_DENIED, "csr: this key was seen under another certificate");
-	else if (rc == 0 && db_get_boolean(rows, 0, "is_used") && !db_get_boolean(job, 0, "reuse_key"))
+	else if (rc == 0 && strcmp(obstacle, "used") == 0)
 		rc = certctl_fail(err, CERTCTL_E_DENIED,
 			"csr: a new key is expected: the profile does not say reuse_key");
 	return rc;
 }
 
-/* A refusal is final: the agent would make the same mistake again.  It commits, and is told afterwards. */
-static int refuse(struct db *db, struct handing_in *work, struct certctl_error *err)
+/* What a transaction needs that ends a job. */
+struct refusing {
+	struct handing_in *work;
+	const struct certctl_error *why;
+};
+
+static int refuse(struct db *db, void *arg, struct certctl_error *err)
 {
-	work->refused = *err;
-	work->state = "Failed";
-	return job_end(db, work->in->job_id, work->in->token,
-		&(struct job_end){ .state = "Failed", .error_json = job_error_json(work->mem, &work->refused) }, err);
+	const struct refusing *refusing = arg;
+	const struct handing_in *work = refusing->work;
+	struct db_result *rows = NULL;
+	int rc = db_run(db, work->mem, &query_csr_hold,
+		DB_VALUES(db_text(work->in->job_id), db_integer(work->in->token)), &rows, err);
+
+	if (rc == 0 && db_rows(rows) == 0)
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "another request was handed in for this job");
+	return rc < 0 ? rc
+		      : job_end(db, work->in->job_id, work->in->token,
+				&(struct job_end){
+					.state = "Failed", .error_json = job_error_json(work->mem, refusing->why) },
+				err);
 }
 
-static int hand_in(struct db *db, void *arg, struct certctl_error *err)
+static int hand_in(struct handing_in *work, struct certctl_error *err)
 {
-	struct handing_in *work = arg;
-	const struct issuance_csr *in = work->in;
 	struct db_result *rows = NULL;
-
-	work->state = NULL;
-	work->refused.code = CERTCTL_OK;
-	int rc = db_run(db, work->mem, &query_csr_job, DB_VALUES(db_text(in->job_id), db_text(in->agent_id)), &rows,
-		err);
+	int rc = db_once(work->core->db, work->mem, &query_csr_job,
+		DB_VALUES(db_text(work->in->job_id), db_text(work->in->agent_id)), &rows, err);
 
 	if (rc < 0)
 		return rc;
 	if (db_rows(rows) == 0)
-		return answer_ended(db, work, err);
+		return answer_ended(work, err);
 	rc = check_turn(work, rows, err);
 	if (rc < 0 || work->state)
 		return rc;
 	rc = check_order(work, rows, err);
 	if (rc == 0)
-		rc = check_key(db, work, rows, err);
-	if (rc == CERTCTL_E_DENIED)
-		return refuse(db, work, err);
+		rc = take(work, rows, err);
+	if (rc != CERTCTL_E_DENIED)
+		return rc;
+	/* A refusal is final: the agent would make the same mistake again.  It commits, and is told afterwards. */
+	struct certctl_error refused = *err;
+	struct refusing refusing = { .work = work, .why = &refused };
+
+	rc = db_transaction(work->core->db, refuse, &refusing, err);
 	if (rc < 0)
 		return rc;
-	work->state = "Pending";
-	return db_run(db, work->mem, &query_csr_accept,
-		DB_VALUES(db_text(in->job_id), db_integer(in->token), db_text(in->pem), db_text(work->csr->sha256),
-			db_text(work->csr->public_key_sha256)),
-		NULL, err);
+	jobs_wake(work->core->jobs);
+	*err = refused;
+	return err->code;
 }
 
 int issuance_accept_csr(struct core *core, TALLOC_CTX *mem, const struct issuance_csr *in, const char **ret_state,
 	struct certctl_error *err)
 {
-	struct handing_in work = { .mem = mem, .in = in };
+	struct handing_in work = { .core = core, .mem = mem, .in = in };
 	struct certctl_csr *csr = NULL;
 	int rc = certctl_csr_read(mem, in->pem, strlen(in->pem), &csr, err);
 
 	if (rc < 0)
 		return certctl_error_prefix(err, "csr");
 	work.csr = csr;
-	rc = db_transaction(core->db, hand_in, &work, err);
+	/* Who looks again finds what somebody faster has made of the job. */
+	for (int looks = 0; rc == 0 && !work.state && looks < 3; looks++)
+		rc = hand_in(&work, err);
+	if (rc == 0 && !work.state)
+		rc = certctl_fail(err, CERTCTL_E_CONFLICT, "another request was handed in for this job");
 	if (rc < 0)
 		return rc;
-	jobs_wake(core->jobs);
-	if (work.refused.code != CERTCTL_OK) {
-		*err = work.refused;
-		return err->code;
-	}
+	if (strcmp(work.state, "Pending") == 0)
+		jobs_wake(core->jobs);
 	*ret_state = work.state;
 	return 0;
 }

@@ -87,62 +87,60 @@ FROM outcome;
 
 -- The job a request is handed in for, limited to the agent's own.
 -- name: csr_job  $1 id text, $2 agent_id text
-SELECT j.state, j.token, j.csr_sha256, j.placement_id, c.names, c.common_name, c.key_type, r.must_staple, r.reuse_key,
+SELECT j.state, j.token, j.csr_sha256, c.names, c.common_name, c.key_type, r.must_staple, r.reuse_key,
 	array_to_string(r.extended_key_usages, ',') AS extended_key_usages,
 	coalesce(CASE WHEN c.profile_id IS NOT NULL THEN profile_refusal(c.id) END,
 		CASE WHEN NOT agent_in_group(a, g) THEN format('agent %s is not in group %s, whose agents alone may hold it', a.id, g.id) END)
 	AS refusal
 FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id JOIN certificate_rules r ON r.certificate_id = c.id
 JOIN agents a ON a.id = j.agent_id LEFT JOIN agent_groups g ON g.id = r.agent_group_id
-WHERE j.id = $1 AND j.agent_id = $2 AND j.type IN ('Issuance', 'Renewal') FOR UPDATE OF j;
+WHERE j.id = $1 AND j.agent_id = $2 AND j.type IN ('Issuance', 'Renewal');
 
 -- name: csr_job_ended  $1 id text, $2 agent_id text
 SELECT state, csr_sha256 FROM jobs_ended WHERE id = $1 AND agent_id = $2 AND type IN ('Issuance', 'Renewal');
 
--- Whose key is this?  The first placement that showed it keeps it.
--- name: key_claim  $1 public_key_sha256 text, $2 placement_id text
-WITH claimed AS (INSERT INTO certificate_keys (public_key_sha256, placement_id) VALUES ($1, $2)
-	ON CONFLICT (public_key_sha256) DO UPDATE SET placement_id = certificate_keys.placement_id RETURNING placement_id)
-SELECT placement_id, EXISTS (SELECT FROM certificate_versions v WHERE v.placement_id = $2 AND v.public_key_sha256 = $1) AS is_used
-FROM claimed;
+-- name: csr_take  $1 id text, $2 token bigint, $3 csr text, $4 csr_sha256 text, $5 public_key_sha256 text, $6 may_reuse boolean
+SELECT take_request($1, $2, $3, $4, $5, $6) AS obstacle;
 
--- name: csr_accept  $1 id text, $2 token bigint, $3 csr text, $4 csr_sha256 text, $5 public_key_sha256 text
-UPDATE jobs SET state = 'Pending', step = 'issue', csr = $3, csr_sha256 = $4, csr_token = $2, public_key_sha256 = $5,
-	lease_until = NULL, worker = NULL, run_at = clock.now(), updated_at = clock.now()
-WHERE id = $1 AND token = $2 AND state = 'AwaitingCSR' RETURNING id;
+-- name: csr_hold  $1 id text, $2 token bigint
+SELECT id FROM jobs WHERE id = $1 AND token = $2 AND state = 'AwaitingCSR' FOR UPDATE;
 
--- Everything an order is made of, and what earlier attempts left.
+-- Orders of jobs that are claimed.  Where there is nothing to decide, because no attempt is open or pending and one is left, the attempt
+-- is counted and its intent committed by this statement, with the serial and dates of the attempt before or those drawn for it.
+-- name: orders_open  $1 ids text[], $2 tokens bigint[], $3 serials text[]
+WITH held AS MATERIALIZED (SELECT j.id, asked.token, asked.serial FROM unnest($1, $2, $3) AS asked (id, token, serial)
+	JOIN jobs j ON j.id = asked.id AND j.token = asked.token ORDER BY j.id FOR UPDATE OF j),
+orders AS MATERIALIZED (SELECT o.*, held.token, held.serial AS drawn,
+		o.open_intents = 0 AND NOT o.is_pending AND o.attempts < o.attempts_max AS is_opened
+	FROM held JOIN issuance_orders o ON o.id = held.id),
+counted AS (UPDATE jobs SET attempts = jobs.attempts + 1, updated_at = clock.now() FROM orders o WHERE jobs.id = o.id AND o.is_opened
+	RETURNING jobs.id, jobs.attempts),
+opened AS (INSERT INTO issuance_intents (job_id, attempt, issuer_id, serial_number, not_before, not_after, csr_sha256, token, is_reserving)
+	SELECT o.id, counted.attempts, o.issuer_id, coalesce(o.serial_number, o.drawn), coalesce(o.not_before, order_begin(o.lifetime_seconds)),
+		coalesce(o.not_after, order_begin(o.lifetime_seconds) + make_interval(secs => o.lifetime_seconds - 1)), o.csr_sha256, o.token,
+		o.serial_number IS NULL
+	FROM counted JOIN orders o ON o.id = counted.id RETURNING job_id, serial_number, not_before, not_after)
+SELECT o.id, o.type, o.attempts, o.attempts_max, o.csr, o.csr_sha256, o.public_key_sha256, o.saved_state, o.saved_state_version, o.error,
+	o.names, o.common_name, o.key_type, o.must_staple, o.lifetime_seconds, o.issuer_id, o.short_lived, o.profile_id,
+	o.extended_key_usages, o.profile_hash, o.replaces, o.keeps_key, o.remaining_s, o.is_pending, o.is_opened,
+	opened.serial_number, extract(epoch FROM opened.not_before)::bigint AS not_before_s,
+	extract(epoch FROM opened.not_after)::bigint AS not_after_s
+FROM orders o LEFT JOIN opened ON opened.job_id = o.id;
+
+-- One order about which there is something to decide.
 -- name: issue_order  $1 id text, $2 token bigint
-SELECT j.type, j.attempts, j.attempts_max, j.csr, j.csr_sha256, j.saved_state, j.saved_state_version, j.error,
-	c.names, c.common_name, c.key_type, r.must_staple, r.lifetime_seconds, c.issuer_id, r.short_lived, c.profile_id,
-	array_to_string(r.extended_key_usages, ',') AS extended_key_usages,
-	(SELECT encode(sha256(convert_to((to_jsonb(prof) - '{created_at,updated_at}'::text[])::text, 'UTF8')), 'hex') FROM profiles prof
-		WHERE prof.id = c.profile_id) AS profile_hash,
-	CASE WHEN before.issuer_id = c.issuer_id THEN before.leaf END AS replaces,
-	coalesce(before.public_key_sha256 = j.public_key_sha256, false) AS keeps_key,
-	extract(epoch FROM clock.now())::bigint AS now_s, extract(epoch FROM before.not_after - clock.now())::bigint AS remaining_s,
-	asked.open_intents, asked.orphaned_intents, latest.outcome = 'pending' AS is_pending,
-	extract(epoch FROM asked.open_since + make_interval(secs => i.unknown_hold_seconds) - clock.now())::bigint AS hold_s,
-	kept.serial_number, extract(epoch FROM kept.not_before)::bigint AS not_before_s,
-	extract(epoch FROM kept.not_after)::bigint AS not_after_s
-FROM jobs j JOIN managed_certificates c ON c.id = j.certificate_id JOIN certificate_rules r ON r.certificate_id = c.id
-JOIN issuers i ON i.id = c.issuer_id JOIN placements p ON p.id = j.placement_id
-LEFT JOIN certificate_versions before ON before.id = p.version_id
-CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE outcome IS NULL) AS open_intents,
-	count(*) FILTER (WHERE outcome = 'orphaned') AS orphaned_intents, min(opened_at) FILTER (WHERE outcome IS NULL) AS open_since
-	FROM issuance_intents WHERE job_id = j.id) AS asked
-LEFT JOIN LATERAL (SELECT * FROM issuance_intents WHERE job_id = j.id ORDER BY attempt DESC LIMIT 1) AS latest ON true
-LEFT JOIN LATERAL (SELECT latest.*
-	-- what the CA has certainly refused, long ago, is asked for afresh: its dates would be stale; what was given up stays given up
-	WHERE latest.outcome IS DISTINCT FROM 'orphaned' AND (latest.outcome IS DISTINCT FROM 'failed'
-		OR latest.opened_at > clock.now() - make_interval(secs => r.lifetime_seconds / 10))) AS kept ON true
-WHERE j.id = $1 AND j.token = $2 FOR UPDATE OF j;
+SELECT o.*, extract(epoch FROM o.not_before)::bigint AS not_before_s, extract(epoch FROM o.not_after)::bigint AS not_after_s
+FROM (SELECT id FROM jobs WHERE id = $1 AND token = $2 FOR UPDATE) AS held JOIN issuance_orders o ON o.id = held.id;
 
 -- The attempt is counted in the statement that commits the intent.
--- name: intent_open  $1 id text, $2 token bigint, $3 serial_number text, $4 not_before_s bigint, $5 not_after_s bigint, $6 is_reserving boolean
-WITH counted AS (UPDATE jobs SET attempts = attempts + 1, updated_at = clock.now() WHERE id = $1 AND token = $2 RETURNING *)
+-- name: intent_open  $1 id text, $2 token bigint, $3 drawn text
+WITH counted AS (UPDATE jobs SET attempts = attempts + 1, updated_at = clock.now() WHERE id = $1 AND token = $2 RETURNING id, attempts)
 INSERT INTO issuance_intents (job_id, attempt, issuer_id, serial_number, not_before, not_after, csr_sha256, token, is_reserving)
-SELECT id, attempts, issuer_id, $3, to_timestamp($4), to_timestamp($5), csr_sha256, $2, $6 FROM counted RETURNING attempt;
+SELECT o.id, counted.attempts, o.issuer_id, coalesce(o.serial_number, $3), coalesce(o.not_before, order_begin(o.lifetime_seconds)),
+	coalesce(o.not_after, order_begin(o.lifetime_seconds) + make_interval(secs => o.lifetime_seconds - 1)), o.csr_sha256, $2,
+	o.serial_number IS NULL
+FROM counted JOIN issuance_orders o ON o.id = counted.id
+RETURNING serial_number, extract(epoch FROM not_before)::bigint AS not_before_s, extract(epoch FROM not_after)::bigint AS not_after_s;
 
 -- The CA said to come back: the same attempt goes on.
 -- name: intent_resume  $1 id text, $2 token bigint
@@ -169,23 +167,6 @@ UPDATE issuance_intents SET closed_at = clock.now(), outcome = $2 WHERE job_id =
 -- name: checkpoint_save  $1 id text, $2 token bigint, $3 state text, $4 version text
 UPDATE jobs SET saved_state = $3, saved_state_version = $4, updated_at = clock.now() WHERE id = $1 AND token = $2 RETURNING id;
 
--- No row: the job is somebody else's by now, and so may its version be.
--- name: version_insert  $1 job_id text, $2 certificate_id text, $3 placement_id text, $4 issuer_id text, $5 serial_number text, $6 subject text, $7 issuer_dn text, $8 key_type text, $9 not_before_s bigint, $10 not_after_s bigint, $11 fingerprint_sha256 text, $12 public_key_sha256 text, $13 csr_sha256 text, $14 leaf text, $15 chain text, $16 token bigint
-INSERT INTO certificate_versions (job_id, certificate_id, placement_id, sequence, issuer_id, serial_number, subject, issuer_dn,
-	key_type, not_before, not_after, fingerprint_sha256, public_key_sha256, csr_sha256, leaf, chain)
-SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, $6, $7, $8, to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15
-FROM certificate_versions WHERE placement_id = $3 HAVING EXISTS (SELECT FROM jobs WHERE id = $1 AND token = $16)
-RETURNING id, sequence;
-
--- The serial of the version before; null when this is the first one.  What was said about that one is settled.
--- name: placement_take_version  $1 placement_id text, $2 version_id text
-WITH taken AS (UPDATE placements p SET version_id = $2, failures = 0,
-		renew_at = plan_renewal(v.not_before, v.not_after, c.id, pol),
-		alert_at = next_alert(v.not_before, v.not_after, coalesce(pol.alert_thresholds_days, '{30,14,7,0}'))
-	FROM certificate_versions v JOIN managed_certificates c ON c.id = v.certificate_id LEFT JOIN policies pol ON pol.id = c.policy_id
-	WHERE p.id = $1 AND v.id = $2 RETURNING p.certificate_id, p.agent_id),
-wanted AS (UPDATE bindings b SET desired_version_id = $2, retry_at = NULL FROM taken
-	WHERE b.certificate_id = taken.certificate_id AND b.agent_id = taken.agent_id),
-settled AS (UPDATE alarms SET resolved_at = clock.now(), updated_at = clock.now()
-	WHERE placement_id = $1 AND resolved_at IS NULL AND kind <> 'deployment_failed')
-SELECT v.serial_number FROM placements p LEFT JOIN certificate_versions v ON v.id = p.version_id WHERE p.id = $1;
+-- Certificates that were issued, with all that follows from them; those whose ids do not come back belong to others by now.
+-- name: issued_store  $1 issued jsonb
+SELECT id FROM store_issued($1) AS stored (id);

@@ -6,6 +6,7 @@
 #include "renewal.h"
 
 #include <certctl/log.h>
+#include <certctl/time.h>
 
 /* Longer than any CA of ours takes; shorter than a lease. */
 #define CALL_MS 60000
@@ -43,44 +44,84 @@ static bool is_outcome_known(int rc)
 	       rc != CERTCTL_E_PROTOCOL;
 }
 
-static int conclude(struct order *order, const struct certctl_issued *issued, struct certctl_error *err)
+/* What came of it, if it was no failure. */
+static int conclude(struct order *order, struct certctl_error *err)
 {
 	struct certctl_error why = { 0 };
 
-	switch (issued->outcome) {
+	switch (order->issued.outcome) {
 	case CERTCTL_ISSUED:
-		return order_complete(order, issued, order->caps & CERTCTL_ISSUER_TAKES_SERIAL, err);
+		return order_check(order, err);
 	case CERTCTL_PENDING:
-		return order_wait(order, issued, err);
+		return order_wait(order, &order->issued, err);
 	default:
 		certctl_fail(&why, CERTCTL_E_UNAVAILABLE, "the CA was asked, and its answer was lost");
 		return order_fail(order, &why, false, err);
 	}
 }
 
-static int issue(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err)
+static int ask(struct certctl_connector *issuer, struct order *order, struct certctl_error *err)
 {
-	struct order order = { .core = context, .mem = mem, .job = job };
-	struct certctl_call call = { .timeout_ms = CALL_MS, .checkpoint = order_checkpoint, .arg = &order };
-	struct certctl_connector *issuer = NULL;
-	struct certctl_issued issued = { 0 };
+	struct certctl_call call = { .timeout_ms = CALL_MS, .checkpoint = order_checkpoint, .arg = order };
 	struct certctl_error why = { 0 };
-	int rc = connectors_issuer(order.core->connectors, job->issuer_id, &issuer, err);
+	int rc = order->is_repeat
+			 ? ask_again(issuer, order, &call, &order->issued, &why)
+			 : certctl_issuer_issue(issuer, &order->order, NULL, &call, order->mem, &order->issued, &why);
 
-	if (rc < 0)
-		return rc;
-	order.caps = certctl_connector_description(issuer)->caps;
-	order.plugin_version = certctl_connector_description(issuer)->version;
-	rc = order_open(&order, err);
-	if (rc < 0 || order.is_over)
-		return rc;
-	rc = order.is_repeat ? ask_again(issuer, &order, &call, &issued, &why)
-			     : certctl_issuer_issue(issuer, &order.order, NULL, &call, mem, &issued, &why);
 	if (rc == 0)
-		return conclude(&order, &issued, err);
-	certctl_log_error(CERTCTL_LOG_WARNING, "job.issue_failed", &why, "job", job->id, "issuer", job->issuer_id,
-		NULL);
-	return order_fail(&order, &why, is_outcome_known(rc), err);
+		return conclude(order, err);
+	certctl_log_error(CERTCTL_LOG_WARNING, "job.issue_failed", &why, "job", order->job->id, "issuer",
+		order->issuer_id, NULL);
+	return order_fail(order, &why, is_outcome_known(rc), err);
+}
+
+/* Those before it took so long that its lease may not last: it was not asked for, and is tried again. */
+static int put_back(struct order *order, struct certctl_error *err)
+{
+	struct certctl_error why = { 0 };
+
+	certctl_fail(&why, CERTCTL_E_UNAVAILABLE, "the CA was too slow with others to be asked for this one");
+	return order_fail(order, &why, true, err);
+}
+
+static void ask_all(struct certctl_connector *issuer, struct order *orders, size_t count, int64_t until_ms)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct certctl_error err = { 0 };
+		int rc = 0;
+
+		if (!orders[i].is_over)
+			rc = certctl_monotonic_ms() < until_ms ? ask(issuer, &orders[i], &err)
+							       : put_back(&orders[i], &err);
+		if (rc < 0)
+			job_step_failed(orders[i].job, &err);
+	}
+}
+
+static void issue(void *context, TALLOC_CTX *mem, const struct job *jobs, size_t count)
+{
+	struct core *core = context;
+	struct order *orders = talloc_zero_array(mem, struct order, (unsigned)count);
+	int64_t until_ms = certctl_monotonic_ms() + core->settings->jobs.lease_seconds * 1000 / 3;
+	struct certctl_connector *issuer = NULL;
+	struct certctl_error err = { 0 };
+	int rc = orders ? connectors_issuer(core->connectors, jobs[0].issuer_id, &issuer, &err)
+			: certctl_fail(&err, CERTCTL_E_NO_MEMORY, "out of memory");
+
+	for (size_t i = 0; i < count; i++)
+		if (rc < 0)
+			job_step_failed(&jobs[i], &err);
+		else
+			orders[i] = (struct order){ .core = core,
+				.mem = mem,
+				.job = &jobs[i],
+				.caps = certctl_connector_description(issuer)->caps,
+				.plugin_version = certctl_connector_description(issuer)->version };
+	if (rc < 0)
+		return;
+	orders_open(orders, count);
+	ask_all(issuer, orders, count, until_ms);
+	orders_complete(orders, count);
 }
 
 static const struct job_step steps[] = { { "issue", issue }, { 0 } };

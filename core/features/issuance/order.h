@@ -6,23 +6,30 @@
 #include "core/platform/pki/pki.h"
 #include "issuance.h"
 
-/** A job's order, once its intent is committed.  Lives on the step's context. */
+/** A job's order.  Lives on the step's context, with those that were claimed with it. */
 struct order {
 	struct core *core;
 	TALLOC_CTX *mem;
 	const struct job *job;
 	const char *issuer_id;
-	struct certctl_order order; /* what the issuer is asked */
-	struct certctl_csr *csr;
-	const char *plugin_version; /* of who is asked: what it saves, it saved with that */
-	uint32_t caps;              /* enum certctl_issuer_caps of who is asked */
+	struct certctl_order order;                 /* what the issuer is asked, once the intent is committed */
+	const char *csr_sha256, *public_key_sha256; /* of the request, verified when it was handed in */
+	const char *plugin_version;                 /* of who is asked: what it saves, it saved with that */
+	uint32_t caps;                              /* enum certctl_issuer_caps of who is asked */
 	int64_t attempts_left;
-	int64_t remaining_s; /* of the version in force; 0: there is none */
-	bool is_repeat;      /* an earlier attempt was never closed: the CA may have issued already */
-	bool is_over;        /* put back or ended without asking: outcome unknown, quarantined, no attempts left */
+	int64_t remaining_s;          /* of the version in force; 0: there is none */
+	bool is_repeat;               /* an earlier attempt was never closed: the CA may have issued already */
+	bool is_over;                 /* nothing more is to be done: put back, ended, or somebody else's by now */
+	struct certctl_issued issued; /* with `leaf`: what the CA gave, and it is what was ordered */
+	const struct certctl_certificate *leaf; /* NULL: not yet */
 };
 
-/** Commit the intent: serial and dates are reserved before the CA is asked, and asked for again after a crash. */
+/**
+ * Commit the intents of all of them: serial and dates are reserved before the CA is asked, and asked for again after a crash.  Those
+ * that are not to be asked for are over afterwards; why, is logged.
+ */
+void orders_open(struct order *orders, size_t count);
+/** The same for one, about which there may be something to decide. */
 int order_open(struct order *order, struct certctl_error *err) CERTCTL_CHECKED;
 
 /**
@@ -32,9 +39,13 @@ int order_open(struct order *order, struct certctl_error *err) CERTCTL_CHECKED;
  */
 int order_checkpoint(void *order, const char *state, struct certctl_error *err) CERTCTL_CHECKED;
 
-/** One transaction: version, placement, deployment jobs, audit event, end of the job. */
-int order_complete(struct order *order, const struct certctl_issued *issued, bool takes_serial,
-	struct certctl_error *err) CERTCTL_CHECKED;
+/** The CA has issued: is it what was ordered?  Otherwise the order fails. */
+int order_check(struct order *order, struct certctl_error *err) CERTCTL_CHECKED;
+/**
+ * Of all that have a leaf, in one transaction: version, placement, deployment jobs, audit event, end of the job.  One that cannot be
+ * stored keeps no other from it; why, is logged.
+ */
+void orders_complete(struct order *orders, size_t count);
 /** The CA has it and wants to be asked again. */
 int order_wait(struct order *order, const struct certctl_issued *issued, struct certctl_error *err) CERTCTL_CHECKED;
 /** It failed: again later, or never.  @param is_known  false: the CA may have issued all the same, the intent stays open */

@@ -1,17 +1,137 @@
 /* After the CA was asked: what came of it, in one transaction.  Knows no CA. */
-#include "core/features/audit/audit.h"
-#include "core/features/deployment/deployment.h"
 #include "core/features/issuance/issuance.sql.h"
 #include "order.h"
 
-#include <certctl/json.h>
+#include <certctl/buffer.h>
 #include <string.h>
+
+/* A batch of certificates with their chains; each may have a hundred KiB. */
+#define STORED_MAX (64UL * 1024 * 1024)
+
+/* --- Issued ---------------------------------------------------------------------------------------------------------- */
+
+int order_check(struct order *order, struct certctl_error *err)
+{
+	struct certctl_certificate *leaf = NULL;
+	const char *pem = order->issued.leaf_pem;
+	int rc = certctl_certificate_read(order->mem, pem, strlen(pem), &leaf, err);
+
+	if (rc == 0)
+		rc = pki_issued_check(leaf, order->public_key_sha256, &order->order,
+			order->caps & CERTCTL_ISSUER_TAKES_SERIAL, err);
+	if (rc < 0) {
+		/* What is not what was asked for is released to nobody. */
+		struct certctl_error why = *err;
+
+		why.retryable = false;
+		return order_fail(order, &why, true, err);
+	}
+	order->leaf = leaf;
+	return 0;
+}
+
+static void put_text(struct certctl_buffer *out, const char *name, const char *text)
+{
+	certctl_buffer_printf(out, ",\"%s\":", name);
+	certctl_buffer_json_string(out, text, strlen(text));
+}
+
+/* A member of what store_issued() takes. */
+static void put_issued(struct certctl_buffer *out, const struct order *order)
+{
+	const struct certctl_certificate *leaf = order->leaf;
+
+	certctl_buffer_printf(out, "%s{\"token\":%lld,\"not_before_s\":%lld,\"not_after_s\":%lld",
+		out->len > 1 ? "," : "", (long long)order->job->token, (long long)leaf->not_before_unix_s,
+		(long long)leaf->not_after_unix_s);
+	put_text(out, "job_id", order->job->id);
+	put_text(out, "serial_number", leaf->serial);
+	put_text(out, "subject", leaf->subject);
+	put_text(out, "issuer_dn", leaf->issuer);
+	put_text(out, "key_type", certctl_key_type_name(leaf->key_type));
+	put_text(out, "fingerprint_sha256", leaf->fingerprint_sha256);
+	put_text(out, "public_key_sha256", leaf->public_key_sha256);
+	put_text(out, "leaf", order->issued.leaf_pem);
+	put_text(out, "chain", order->issued.chain_pem);
+	certctl_buffer_puts(out, "}");
+}
+
+/* All that have a leaf, in one transaction; `ret` has the ids of those that were still ours. */
+static int store(struct order *orders, size_t count, struct db_result **ret, struct certctl_error *err)
+{
+	TALLOC_CTX *mem = orders[0].mem;
+	struct certctl_buffer out;
+
+	certctl_buffer_init(&out, mem, STORED_MAX);
+	certctl_buffer_puts(&out, "[");
+	for (size_t i = 0; i < count; i++)
+		if (orders[i].leaf)
+			put_issued(&out, &orders[i]);
+	certctl_buffer_puts(&out, "]");
+	int rc = certctl_buffer_finish(&out, err);
+
+	return rc < 0 ? rc
+		      : db_once(orders[0].core->db, mem, &query_issued_store, DB_VALUES(db_text(out.data)), ret, err);
+}
+
+static bool is_stored(const struct db_result *rows, const char *id)
+{
+	for (size_t row = 0; row < db_rows(rows); row++)
+		if (strcmp(db_get_text(rows, row, "id"), id) == 0)
+			return true;
+	return false;
+}
+
+static void note_stored(struct order *order, const struct db_result *rows)
+{
+	struct certctl_error err = { 0 };
+
+	if (!order->leaf)
+		return;
+	order->is_over = true;
+	if (is_stored(rows, order->job->id)) {
+		jobs_tell_ended(order->core->jobs, order->job->id);
+		return;
+	}
+	job_fenced(&err);
+	job_step_failed(order->job, &err);
+}
+
+static size_t count_issued(const struct order *orders, size_t count)
+{
+	size_t issued = 0;
+
+	for (size_t i = 0; i < count; i++)
+		issued += orders[i].leaf != NULL;
+	return issued;
+}
+
+void orders_complete(struct order *orders, size_t count)
+{
+	size_t issued = count_issued(orders, count);
+	struct certctl_error err = { 0 };
+	struct db_result *rows = NULL;
+	int rc = issued > 0 ? store(orders, count, &rows, &err) : 0;
+	bool is_refused = rc < 0 && rc != CERTCTL_E_UNAVAILABLE && rc != CERTCTL_E_TIMEOUT;
+
+	for (size_t i = 0; issued > 0 && i < count; i++)
+		if (rc == 0)
+			note_stored(&orders[i], rows);
+		else if (is_refused && issued > 1)
+			/* One bad row sinks the statement, and no other order. */
+			orders_complete(&orders[i], 1);
+		else if (orders[i].leaf)
+			job_step_failed(orders[i].job, &err);
+	if (issued > 0)
+		jobs_wake(orders[0].core->jobs);
+}
+
+/* --- Not issued ------------------------------------------------------------------------------------------------------ */
 
 /* What the transaction needs beside the order. */
 struct closing {
 	struct order *order;
 	const struct certctl_issued *issued;
-	const struct certctl_certificate *leaf;
 	const struct certctl_error *why;
 	bool is_known;
 };
@@ -21,99 +141,6 @@ static int close_intents(struct db *db, const struct order *order, const char *o
 	return db_run(db, order->mem, &query_intents_close, DB_VALUES(db_text(order->job->id), db_text(outcome)), NULL,
 		err);
 }
-
-/* --- Issued ---------------------------------------------------------------------------------------------------------- */
-
-static int insert_version(struct db *db, const struct closing *closing, const char **ret_id, struct certctl_error *err)
-{
-	const struct order *order = closing->order;
-	const struct certctl_certificate *leaf = closing->leaf;
-	const struct job *job = order->job;
-	struct db_result *rows = NULL;
-	int rc = db_run(db, order->mem, &query_version_insert,
-		DB_VALUES(db_text(job->id), db_text(job->certificate_id), db_text(job->placement_id),
-			db_text(order->issuer_id), db_text(leaf->serial), db_text(leaf->subject), db_text(leaf->issuer),
-			db_text(certctl_key_type_name(leaf->key_type)), db_integer(leaf->not_before_unix_s),
-			db_integer(leaf->not_after_unix_s), db_text(leaf->fingerprint_sha256),
-			db_text(leaf->public_key_sha256), db_text(order->csr->sha256),
-			db_text(closing->issued->leaf_pem), db_text(closing->issued->chain_pem),
-			db_integer(job->token)),
-		&rows, err);
-
-	if (rc < 0)
-		return rc;
-	if (db_rows(rows) == 0)
-		return job_fenced(err);
-	*ret_id = db_get_text(rows, 0, "id");
-	return 0;
-}
-
-/* @param old_serial  NULL: the first version */
-static int record_issued(struct db *db, const struct closing *closing, const char *version_id, const char *old_serial,
-	struct certctl_error *err)
-{
-	const struct order *order = closing->order;
-	static const struct audit_actor server = { .name = "certctld", .type = "server" };
-	CERTCTL_AUTO(json_decref)
-	json_t *details = json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s}", "issuer_id", order->issuer_id,
-		"serial_number", closing->leaf->serial, "old_serial_number", old_serial, "version_id", version_id,
-		"csr_sha256", order->csr->sha256, "key_made_by", order->job->agent_id, "job_id", order->job->id,
-		"fingerprint_sha256", closing->leaf->fingerprint_sha256);
-	struct audit_event event = { .action = old_serial ? "certificate_renewed" : "certificate_issued",
-		.resource_type = "certificate",
-		.resource_id = order->job->certificate_id,
-		.details = details ? certctl_json_text(order->mem, details, NULL) : NULL };
-
-	return audit_record(db, &server, &event, err);
-}
-
-static int complete(struct db *db, void *arg, struct certctl_error *err)
-{
-	struct closing *closing = arg;
-	struct order *order = closing->order;
-	struct db_result *before = NULL;
-	const char *version_id = NULL;
-	int rc = insert_version(db, closing, &version_id, err);
-
-	if (rc == 0)
-		rc = close_intents(db, order, "issued", err);
-	if (rc == 0)
-		rc = db_run(db, order->mem, &query_placement_take_version,
-			DB_VALUES(db_text(order->job->placement_id), db_text(version_id)), &before, err);
-	if (rc == 0)
-		rc = record_issued(db, closing, version_id, db_get_text(before, 0, "serial_number"), err);
-	if (rc == 0)
-		rc = deployment_request(db, order->job->certificate_id, order->job->placement_id, "certctld", err);
-	if (rc < 0)
-		return rc;
-	return job_end(db, order->job->id, order->job->token,
-		&(struct job_end){ .state = "Completed", .version_id = version_id }, err);
-}
-
-int order_complete(struct order *order, const struct certctl_issued *issued, bool takes_serial,
-	struct certctl_error *err)
-{
-	struct certctl_certificate *leaf = NULL;
-	struct closing closing = { .order = order, .issued = issued };
-	int rc = certctl_certificate_read(order->mem, issued->leaf_pem, strlen(issued->leaf_pem), &leaf, err);
-
-	if (rc == 0)
-		rc = pki_issued_check(leaf, order->csr->public_key_sha256, &order->order, takes_serial, err);
-	if (rc < 0) {
-		/* What is not what was asked for is released to nobody. */
-		struct certctl_error why = *err;
-
-		why.retryable = false;
-		return order_fail(order, &why, true, err);
-	}
-	closing.leaf = leaf;
-	rc = db_transaction(order->core->db, complete, &closing, err);
-	if (rc == 0)
-		jobs_wake(order->core->jobs);
-	return rc;
-}
-
-/* --- Not issued ------------------------------------------------------------------------------------------------------ */
 
 static int wait(struct db *db, void *arg, struct certctl_error *err)
 {
@@ -133,6 +160,7 @@ int order_wait(struct order *order, const struct certctl_issued *issued, struct 
 {
 	struct closing closing = { .order = order, .issued = issued };
 
+	order->is_over = true;
 	return db_transaction(order->core->db, wait, &closing, err);
 }
 
@@ -166,7 +194,10 @@ int order_fail(struct order *order, const struct certctl_error *why, bool is_kno
 	struct closing closing = { .order = order, .why = why, .is_known = is_known };
 	int rc = db_transaction(order->core->db, fail, &closing, err);
 
-	if (rc == 0)
-		jobs_wake(order->core->jobs);
-	return rc;
+	order->is_over = true;
+	if (rc < 0)
+		return rc;
+	jobs_tell_ended(order->core->jobs, order->job->id);
+	jobs_wake(order->core->jobs);
+	return 0;
 }

@@ -3,6 +3,7 @@
  * it is by asking the database.
  */
 #include "core/platform/jobs/jobs.sql.h"
+#include "paces.h"
 #include "timers.h"
 
 #include <certctl/log.h>
@@ -20,18 +21,24 @@
 #define COALESCE_MS 50
 /* How long work can lie when every wake-up was lost. */
 #define POLL_MS 1000
+/* Fewer jobs than these are not worth commits of their own. */
+#define BATCH_MIN 8
 
-struct held {
-	struct held *next;
-	struct job job;
+/* Jobs that one thread runs together: of one runner, one after the other. */
+struct batch {
+	struct batch *next;
+	const char *runner;
+	size_t count;
+	struct job *jobs;
 };
 
 struct jobs {
 	struct jobs_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t has_work, has_room; /* for the runners; for the claimer */
-	struct held *queue;
-	unsigned idle; /* threads that wait for work */
+	struct batch *queue;
+	int idle; /* threads that wait for work, without those that the queue has some for */
+	struct paces *paces;
 	bool is_woken, must_stop;
 	pthread_t waker, claimer, *threads;
 	unsigned thread_count;
@@ -61,120 +68,200 @@ static const struct job_step *find_step(const struct jobs *jobs, const char *nam
 	return NULL;
 }
 
-static void run_job(struct jobs *jobs, struct held *held)
+void job_step_failed(const struct job *job, const struct certctl_error *err)
 {
-	const struct job_step *step = find_step(jobs, held->job.step);
-	struct certctl_error err = { 0 };
-	int rc = step ? step->run(jobs->options.context, held, &held->job, &err)
-		      : certctl_fail(&err, CERTCTL_E_INTERNAL, "no step '%s'", held->job.step);
-
-	if (rc < 0 && job_is_fenced(&err))
-		certctl_log(CERTCTL_LOG_NOTICE, "job.fenced", "job", held->job.id, "token",
-			certctl_num(held->job.token), NULL);
-	else if (rc < 0)
-		certctl_log_error(CERTCTL_LOG_ERROR, "job.step_failed", &err, "job", held->job.id, "step",
-			held->job.step, NULL);
+	if (job_is_fenced(err))
+		certctl_log(CERTCTL_LOG_NOTICE, "job.fenced", "job", job->id, "token", certctl_num(job->token), NULL);
+	else
+		certctl_log_error(CERTCTL_LOG_ERROR, "job.step_failed", err, "job", job->id, "step", job->step, NULL);
 }
 
-static struct held *take(struct jobs *jobs)
+static void run_batch(struct jobs *jobs, struct batch *batch)
 {
-	struct held *held;
+	const struct job_step *step = find_step(jobs, batch->jobs[0].step);
+	int64_t began_ms = certctl_monotonic_ms();
+
+	if (step) {
+		step->run(jobs->options.context, batch, batch->jobs, batch->count);
+		paces_note(jobs->paces, batch->runner, batch->count, certctl_monotonic_ms() - began_ms);
+		return;
+	}
+	for (size_t i = 0; i < batch->count; i++) {
+		struct certctl_error err = { 0 };
+
+		certctl_fail(&err, CERTCTL_E_INTERNAL, "no step '%s'", batch->jobs[i].step);
+		job_step_failed(&batch->jobs[i], &err);
+	}
+}
+
+static struct batch *take(struct jobs *jobs)
+{
+	struct batch *batch;
 
 	pthread_mutex_lock(&jobs->lock);
 	jobs->idle++;
 	pthread_cond_signal(&jobs->has_room);
 	while (!jobs->queue && !jobs->must_stop)
 		pthread_cond_wait(&jobs->has_work, &jobs->lock);
-	held = jobs->queue;
-	if (held)
-		jobs->queue = held->next;
+	batch = jobs->queue;
+	if (batch)
+		jobs->queue = batch->next;
 	else
 		jobs->idle--; /* what is taken was counted by the claimer */
 	pthread_mutex_unlock(&jobs->lock);
-	return held;
+	return batch;
 }
 
 static void *run(void *arg)
 {
 	struct jobs *jobs = arg;
-	struct held *held;
+	struct batch *batch;
 
-	while ((held = take(jobs)) != NULL) {
-		run_job(jobs, held);
-		talloc_free(held);
+	while ((batch = take(jobs)) != NULL) {
+		run_batch(jobs, batch);
+		talloc_free(batch);
 	}
 	return NULL;
 }
 
+static void hand_over(struct jobs *jobs, struct batch *batch)
+{
+	pthread_mutex_lock(&jobs->lock);
+	batch->next = jobs->queue;
+	jobs->queue = batch;
+	jobs->idle--;
+	pthread_cond_signal(&jobs->has_work);
+	pthread_mutex_unlock(&jobs->lock);
+}
+
 /* --- Claiming -------------------------------------------------------------------------------------------------------- */
 
-static struct held *held_from_row(const struct db_result *rows, size_t row)
+static struct job job_from_row(TALLOC_CTX *mem, const struct db_result *rows, size_t row)
 {
-	struct held *held = talloc_zero(NULL, struct held);
-
-	if (!held)
-		return NULL;
-	held->job = (struct job){ .id = talloc_strdup(held, db_get_text(rows, row, "id")),
-		.type = talloc_strdup(held, db_get_text(rows, row, "type")),
-		.step = talloc_strdup(held, db_get_text(rows, row, "step")),
+	return (struct job){ .id = talloc_strdup(mem, db_get_text(rows, row, "id")),
+		.type = talloc_strdup(mem, db_get_text(rows, row, "type")),
+		.step = talloc_strdup(mem, db_get_text(rows, row, "step")),
 		.token = db_get_integer(rows, row, "token"),
 		.attempts = db_get_integer(rows, row, "attempts"),
 		.attempts_max = db_get_integer(rows, row, "attempts_max"),
-		.certificate_id = talloc_strdup(held, db_get_text(rows, row, "certificate_id")),
-		.placement_id = talloc_strdup(held, db_get_text(rows, row, "placement_id")),
-		.agent_id = talloc_strdup(held, db_get_text(rows, row, "agent_id")),
-		.issuer_id = talloc_strdup(held, db_get_text(rows, row, "issuer_id")) };
-	return held;
+		.certificate_id = talloc_strdup(mem, db_get_text(rows, row, "certificate_id")),
+		.placement_id = talloc_strdup(mem, db_get_text(rows, row, "placement_id")),
+		.agent_id = talloc_strdup(mem, db_get_text(rows, row, "agent_id")),
+		.issuer_id = talloc_strdup(mem, db_get_text(rows, row, "issuer_id")) };
 }
 
-/* The two arrays of job_claim, in PostgreSQL's text form. */
-static int runner_arrays(TALLOC_CTX *mem, const struct job_runner *runners, size_t count, const char **ret_names,
-	const char **ret_slots, struct certctl_error *err)
+/* NULL when out of memory: their leases run out. */
+static struct batch *batch_from_rows(const struct db_result *rows, size_t first, size_t count)
 {
+	struct batch *batch = talloc_zero(NULL, struct batch);
+	struct job *jobs = batch ? talloc_zero_array(batch, struct job, (unsigned)count) : NULL;
+
+	if (!jobs) {
+		talloc_free(batch);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		jobs[i] = job_from_row(jobs, rows, first + i);
+	batch->runner = talloc_strdup(batch, db_get_text(rows, first, "runner"));
+	batch->jobs = jobs;
+	batch->count = count;
+	return batch;
+}
+
+/* What a claim asks for: `room` threads are idle. */
+struct claiming {
+	unsigned room;
+	struct job_runner *runners;
+	unsigned *each; /* of each runner: how many of its jobs make a batch */
+	size_t count;
+	size_t limit; /* of all */
+	const char *names, *slots;
+};
+
+/* The two arrays of job_claim, in PostgreSQL's text form, and how much that may be. */
+static int fill_arrays(TALLOC_CTX *mem, struct jobs *jobs, struct claiming *claiming, struct certctl_error *err)
+{
+	size_t count = claiming->count;
 	const char **names = talloc_zero_array(mem, const char *, (unsigned)count);
 	const char **slots = talloc_zero_array(mem, const char *, (unsigned)count);
 
-	for (size_t i = 0; names && slots && i < count; i++) {
-		names[i] = runners[i].name;
-		slots[i] = talloc_asprintf(mem, "%u", runners[i].slots);
+	claiming->each = talloc_zero_array(mem, unsigned, (unsigned)count);
+	claiming->limit = claiming->room;
+	for (size_t i = 0; names && slots && claiming->each && i < count; i++) {
+		const struct job_runner *runner = &claiming->runners[i];
+		unsigned slot_count = runner->slots < claiming->room ? runner->slots : claiming->room;
+
+		claiming->each[i] = runner->takes_many
+					    ? paces_room(jobs->paces, runner->name, jobs->options.lease_s * 1000 / 3)
+					    : 1;
+		names[i] = runner->name;
+		slots[i] = talloc_asprintf(mem, "%u", slot_count * claiming->each[i]);
+		if (claiming->limit < (size_t)claiming->room * claiming->each[i])
+			claiming->limit = (size_t)claiming->room * claiming->each[i];
 	}
-	*ret_names = names && slots ? db_array(mem, names, count) : NULL;
-	*ret_slots = names && slots ? db_array(mem, slots, count) : NULL;
-	return *ret_names && *ret_slots ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	claiming->names = names && slots ? db_array(mem, names, count) : NULL;
+	claiming->slots = names && slots ? db_array(mem, slots, count) : NULL;
+	return claiming->each && claiming->names && claiming->slots
+		       ? 0
+		       : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
+/* How many of `left` jobs of one runner go to one thread: all idle ones get some, but few jobs stay together. */
+static size_t share(const struct claiming *claiming, const char *runner, size_t left)
+{
+	size_t even = (left + claiming->room - 1) / claiming->room, most = 1;
+
+	for (size_t i = 0; i < claiming->count; i++)
+		if (strcmp(claiming->runners[i].name, runner) == 0)
+			most = claiming->each[i];
+	size_t size = even > BATCH_MIN ? even : BATCH_MIN;
+
+	size = size < most ? size : most;
+	return size < left ? size : left;
+}
+
+/* Rows come sorted by runner and step. */
+static void hand_out(struct jobs *jobs, const struct claiming *claiming, const struct db_result *rows)
+{
+	size_t row = 0, end, size;
+
+	while (row < db_rows(rows)) {
+		const char *runner = db_get_text(rows, row, "runner"), *step = db_get_text(rows, row, "step");
+
+		for (end = row + 1; end < db_rows(rows) && strcmp(db_get_text(rows, end, "runner"), runner) == 0 &&
+				    strcmp(db_get_text(rows, end, "step"), step) == 0;
+			end++)
+			;
+		for (size = share(claiming, runner, end - row); row < end; row += size) {
+			struct batch *batch;
+
+			size = size < end - row ? size : end - row;
+			batch = batch_from_rows(rows, row, size);
+			if (batch)
+				hand_over(jobs, batch);
+		}
+	}
 }
 
 /* Claim for `room` idle threads.  *ret_count: how many jobs were there. */
 static int claim(struct jobs *jobs, unsigned room, size_t *ret_count, struct certctl_error *err)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
-	struct job_runner *runners = NULL;
-	const char *names = NULL, *slots = NULL;
+	struct claiming claiming = { .room = room };
 	struct db_result *rows = NULL;
-	size_t runner_count = 0, taken = 0;
-	int rc = jobs->options.runners(jobs->options.context, mem, &runners, &runner_count, err);
+	int rc = jobs->options.runners(jobs->options.context, mem, &claiming.runners, &claiming.count, err);
 
 	if (rc == 0)
-		rc = runner_arrays(mem, runners, runner_count, &names, &slots, err);
+		rc = fill_arrays(mem, jobs, &claiming, err);
 	if (rc == 0)
 		rc = db_once(jobs->options.db, mem, &query_job_claim,
-			DB_VALUES(db_text(jobs->options.worker), db_integer(jobs->options.lease_s), db_text(names),
-				db_text(slots), db_integer(room)),
+			DB_VALUES(db_text(jobs->options.worker), db_integer(jobs->options.lease_s),
+				db_text(claiming.names), db_text(claiming.slots), db_integer((int64_t)claiming.limit)),
 			&rows, err);
-	for (size_t row = 0; rc == 0 && row < db_rows(rows); row++) {
-		struct held *held = held_from_row(rows, row);
-
-		if (!held)
-			break; /* its lease runs out */
-		pthread_mutex_lock(&jobs->lock);
-		held->next = jobs->queue;
-		jobs->queue = held;
-		jobs->idle--;
-		taken++;
-		pthread_cond_signal(&jobs->has_work);
-		pthread_mutex_unlock(&jobs->lock);
+	if (rc == 0) {
+		hand_out(jobs, &claiming, rows);
+		*ret_count = db_rows(rows);
 	}
-	if (rc == 0)
-		*ret_count = taken;
 	talloc_free(mem);
 	return rc;
 }
@@ -188,13 +275,13 @@ static unsigned wait_for_room(struct jobs *jobs, bool look_at_once)
 	int rc = 0;
 
 	pthread_mutex_lock(&jobs->lock);
-	while (!jobs->must_stop && (jobs->idle == 0 || (!look_at_once && !jobs->is_woken && rc != ETIMEDOUT)))
-		if (jobs->idle == 0)
+	while (!jobs->must_stop && (jobs->idle <= 0 || (!look_at_once && !jobs->is_woken && rc != ETIMEDOUT)))
+		if (jobs->idle <= 0)
 			pthread_cond_wait(&jobs->has_room, &jobs->lock);
 		else
 			rc = pthread_cond_timedwait(&jobs->has_room, &jobs->lock, &until);
 	jobs->is_woken = false;
-	room = jobs->must_stop ? 0 : jobs->idle;
+	room = jobs->must_stop ? 0 : (unsigned)jobs->idle;
 	pthread_mutex_unlock(&jobs->lock);
 	return room;
 }
@@ -222,12 +309,17 @@ static void *claim_all(void *arg)
 
 /* --- Waking ---------------------------------------------------------------------------------------------------------- */
 
-static void wake_all(struct jobs *jobs)
+static void wake_claimer(struct jobs *jobs)
 {
 	pthread_mutex_lock(&jobs->lock);
 	jobs->is_woken = true;
 	pthread_cond_signal(&jobs->has_room);
 	pthread_mutex_unlock(&jobs->lock);
+}
+
+static void wake_all(struct jobs *jobs)
+{
+	wake_claimer(jobs);
 	if (jobs->options.woken)
 		jobs->options.woken(jobs->options.context);
 }
@@ -296,7 +388,14 @@ bool jobs_is_connected(const struct jobs *jobs)
 
 void jobs_wake(struct jobs *jobs)
 {
+	wake_claimer(jobs);
 	eventfd_write(jobs->wake_fd, 1);
+}
+
+void jobs_tell_ended(struct jobs *jobs, const char *job_id)
+{
+	if (jobs->options.ended)
+		jobs->options.ended(jobs->options.context, job_id);
 }
 
 static void timer_done(void *arg)
@@ -363,8 +462,9 @@ int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs 
 	jobs->options.threads = options->threads ? options->threads : 4;
 	jobs->options.lease_s = options->lease_s ? options->lease_s : 120;
 	jobs->threads = talloc_array(jobs, pthread_t, jobs->options.threads);
+	jobs->paces = paces_new(jobs);
 	jobs->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!jobs->threads || jobs->wake_fd < 0) {
+	if (!jobs->threads || !jobs->paces || jobs->wake_fd < 0) {
 		talloc_free(jobs);
 		return certctl_fail_errno(err, errno, "jobs");
 	}

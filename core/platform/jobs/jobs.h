@@ -21,11 +21,14 @@ struct job {
 struct job_step {
 	const char *name;
 	/**
-	 * Do the step and write what came of it: the job must be released or ended.  On an error, which is logged, the lease runs
-	 * out and the job is claimed again.  `mem` goes afterwards.
+	 * Do the step for all of these jobs, of one runner, and write what came of each: it must be released or ended.  Of one
+	 * that is neither, job_step_failed() says why: its lease runs out, and it is claimed again.  `mem` goes afterwards.
 	 */
-	int (*run)(void *context, TALLOC_CTX *mem, const struct job *job, struct certctl_error *err);
+	void (*run)(void *context, TALLOC_CTX *mem, const struct job *jobs, size_t count);
 };
+
+/** Log why a step wrote nothing: a fault, or no fault at all (job_is_fenced). */
+void job_step_failed(const struct job *job, const struct certctl_error *err);
 
 /**
  * Something that is looked after again and again, on every server: running it twice, or on two servers at once, does no harm.
@@ -47,6 +50,7 @@ struct job_timer {
 struct job_runner {
 	const char *name; /* "issuer/iss-local" */
 	unsigned slots;
+	bool takes_many; /* at once, on one slot, one after the other: as many as can start within a third of the lease */
 };
 
 struct jobs_options {
@@ -60,6 +64,8 @@ struct jobs_options {
 		struct certctl_error *err);
 	/** Something changed somewhere: look at who waits.  On the engine's own thread; at most every 50 ms. */
 	void (*woken)(void *context);
+	/** A job has ended here: tell who waits for it, at once.  On the thread that ended it. */
+	void (*ended)(void *context, const char *job_id);
 	void *context;
 };
 
@@ -70,6 +76,8 @@ void jobs_stop(struct jobs *jobs);
 
 /** After a commit that made work or ended some.  A hint to all servers: the engine finds the work anyway. */
 void jobs_wake(struct jobs *jobs);
+/** After the commit that ended a job: those who wait for it here hear of it at once, others when they look. */
+void jobs_tell_ended(struct jobs *jobs, const char *job_id);
 
 /** How a timer fares on this server. */
 struct job_timer_state {

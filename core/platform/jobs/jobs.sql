@@ -3,16 +3,18 @@
 -- What a server may run now: at most $4[i] jobs of runner $3[i], $5 in all.  Expired leases are claimed the same way.  An issuer that
 -- may be asked so often an hour has room for so many more; the last fifth is for those that are close to their end.
 -- name: job_claim  $1 worker text, $2 lease_s bigint, $3 runners text[], $4 slots int[], $5 limit int
-UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1, hold_reason = NULL,
+WITH claimed AS (UPDATE jobs SET state = 'Running', worker = $1, token = nextval('job_tokens'), claims = claims + 1, hold_reason = NULL,
 	lease_until = clock.now() + make_interval(secs => $2), started_at = coalesce(started_at, clock.now()), updated_at = clock.now()
 WHERE id IN (
-	SELECT due.id FROM (SELECT * FROM unnest($3, $4) AS may (runner, slots) ORDER BY runner) AS may CROSS JOIN LATERAL runner_room(may.runner) AS rate,
+	SELECT due.id FROM (SELECT * FROM unnest($3, $4) AS may (runner, slots) ORDER BY runner) AS may
+		CROSS JOIN LATERAL runner_room(may.runner) AS rate,
 		LATERAL (SELECT *, row_number() OVER (ORDER BY priority, due_at) AS place FROM (
 			SELECT id, priority, due_at FROM jobs WHERE jobs.runner = may.runner AND due_at <= clock.now()
 			ORDER BY priority, due_at LIMIT may.slots FOR UPDATE SKIP LOCKED) AS first) AS due
 	WHERE rate.room IS NULL OR due.place <= CASE WHEN due.priority <= 10 THEN rate.urgent_room ELSE rate.room END
 	ORDER BY due.priority, due.due_at LIMIT $5)
-RETURNING id, type, step, token, attempts, attempts_max, certificate_id, placement_id, agent_id, issuer_id;
+RETURNING id, type, step, token, attempts, attempts_max, certificate_id, placement_id, agent_id, issuer_id, runner, priority, run_at)
+SELECT * FROM claimed ORDER BY runner, step, priority, run_at;
 
 -- name: job_release  $1 id text, $2 token bigint, $3 state text, $4 step text, $5 delay_s bigint, $6 error jsonb, $7 saved_state text, $8 saved_state_version text, $9 hold_reason text
 UPDATE jobs SET state = $3, step = $4, lease_until = NULL, worker = NULL, run_at = clock.now() + make_interval(secs => $5),
