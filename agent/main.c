@@ -1,8 +1,8 @@
 /* certctl-agent: command line, start-up and shutdown order. */
 #include "agent.h"
+#include "agent/shared/program.h"
 #include "agent/shared/settings.h"
 
-#include <argp.h>
 #include <certctl/log.h>
 #include <errno.h>
 #include <grp.h>
@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/certctl/agent.yaml"
@@ -23,21 +20,19 @@
 const char *argp_program_version = "certctl-agent " CERTCTL_VERSION;
 
 struct arguments {
-	const char *config;
+	struct certctl_program program;
 	json_t *settings; /* what the command line says, by the names of the settings */
 	enum { COMMAND_RUN, COMMAND_ENROLL, COMMAND_STATUS, COMMAND_COUNT } command;
-	bool is_check, is_sample, is_dry_run, is_json;
+	bool is_dry_run, is_json;
 	bool is_retired, is_unwell; /* what came of it */
 };
 static const char *const command_names[] = { "run", "enroll", "status" };
 
-enum { OPTION_CHECK = 1000, OPTION_SAMPLE, OPTION_DRY_RUN, OPTION_JSON, OPTION_SETTING };
+enum { OPTION_DRY_RUN = 1000, OPTION_JSON, OPTION_SETTING };
 /* Settings of the command line: option key and name of the setting. */
 static const char *const setting_names[] = { "server", "ca_file", "token_file", "dir", "socket", "name" };
 static const struct argp_option options[] = {
-	{ "config", 'c', "FILE", 0, "Settings (default " DEFAULT_CONFIG ")", 0 },
-	{ "check-config", OPTION_CHECK, NULL, 0, "Read the settings, say what is wrong with them, and exit", 0 },
-	{ "sample-config", OPTION_SAMPLE, NULL, 0, "Print every setting with its meaning and default, and exit", 0 },
+	CERTCTL_PROGRAM_OPTIONS(DEFAULT_CONFIG),
 	{ "dry-run", OPTION_DRY_RUN, NULL, 0, "Say what would be deployed and renewed, change nothing, and exit", 0 },
 	{ "json", OPTION_JSON, NULL, 0, "Print status and dry run as JSON", 0 },
 	{ "server", OPTION_SETTING, "URL", 0, "The control plane's address for agents", 1 },
@@ -59,15 +54,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	}
 	switch (key) {
-	case 'c':
-		arguments->config = value;
-		return 0;
-	case OPTION_CHECK:
-		arguments->is_check = true;
-		return 0;
-	case OPTION_SAMPLE:
-		arguments->is_sample = true;
-		return 0;
 	case ARGP_KEY_ARG:
 		for (unsigned i = 0; state->arg_num == 0 && i < COMMAND_COUNT; i++)
 			if (strcmp(value, command_names[i]) == 0) {
@@ -83,7 +69,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		arguments->is_json = true;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return certctl_program_option(&arguments->program, key, value);
 	}
 }
 
@@ -175,7 +161,7 @@ static int run_all(struct certctl_agent *agent, struct certctl_error *err)
 static int run(struct certctl_agent *agent, struct certctl_error *err)
 {
 	/* Up, though it may have to wait for the control plane to be enrolled. */
-	sd_notify(0, "READY=1");
+	certctl_program_ready();
 	int rc = enrol_first(agent, err);
 
 	if (rc < 0)
@@ -259,13 +245,14 @@ static int show_status(TALLOC_CTX *mem, struct arguments *arguments, struct cert
 static int start(TALLOC_CTX *mem, struct arguments *arguments, struct certctl_error *err)
 {
 	struct certctl_agent_settings settings = { 0 };
-	struct certctl_settings_source source = { .file = arguments->config ? arguments->config : DEFAULT_CONFIG,
-		.is_file_required = arguments->config != NULL,
+	struct certctl_settings_source source = { .file = arguments->program.config ? arguments->program.config
+										    : DEFAULT_CONFIG,
+		.is_file_required = arguments->program.config != NULL,
 		.command_line = arguments->settings,
 		.fields = certctl_agent_fields };
 	int rc = certctl_settings_read(mem, &source, &settings, err);
 
-	if (rc < 0 || arguments->is_check)
+	if (rc < 0 || arguments->program.is_check)
 		return rc;
 	set_up_log(arguments, &settings);
 	if (arguments->command == COMMAND_STATUS || arguments->is_dry_run)
@@ -287,16 +274,14 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-	if (arguments.is_sample)
+	if (arguments.program.is_sample)
 		return certctl_settings_print_sample(certctl_agent_fields) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	prctl(PR_SET_DUMPABLE, 0); /* the identity's key is in memory */
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-	umask(0077);
+	certctl_program_keep_private();
 	TALLOC_CTX *mem = talloc_new(NULL);
 	int rc = start(mem, &arguments, &err);
 
 	if (rc < 0)
-		fprintf(stderr, "certctl-agent: %s\n%s%s", err.what, err.hint, err.hint[0] ? "\n" : "");
+		certctl_program_say("certctl-agent", &err);
 	talloc_free(mem);
 	if (arguments.is_retired)
 		return EXIT_RETIRED;
