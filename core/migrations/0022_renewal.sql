@@ -109,3 +109,90 @@ END $$;
 CREATE TRIGGER abandon_order AFTER INSERT ON jobs_ended FOR EACH ROW
 	WHEN (NEW.step = 'issue' AND NEW.state <> 'Completed' AND NEW.attempts > 0 AND NEW.issuer_id IS NOT NULL)
 	EXECUTE FUNCTION abandon_order();
+
+-- --- Many at once ---
+
+-- Renewals by filter, worked off a piece at a time: each piece and how far it came are one transaction.
+CREATE TABLE bulk_renewals (
+	id object_id PRIMARY KEY DEFAULT make_id('bulk-'),
+	filter jsonb NOT NULL, -- profile_id, owner_id, team_id, agent_id, issuer_id: all that are given must hold
+	certificate_ids text[], -- these alone; null: any.  Gone at the end
+	scope jsonb, -- what the asker is limited to
+	reason text,
+	dry_run boolean NOT NULL,
+	after text COLLATE "C" NOT NULL DEFAULT '', -- the last certificate that was looked at
+	matched bigint NOT NULL DEFAULT 0, -- certificates
+	started bigint NOT NULL DEFAULT 0, -- jobs, one a placement, as the others
+	skipped bigint NOT NULL DEFAULT 0,
+	failed bigint NOT NULL DEFAULT 0,
+	reasons jsonb NOT NULL DEFAULT '[]', -- of what was not started: the first hundred
+	created_by text NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT clock.now(),
+	ended_at timestamptz
+);
+CREATE INDEX bulk_renewals_open ON bulk_renewals (id) WHERE ended_at IS NULL;
+
+-- The next piece of this one, or of the first that is open: what is started, what is on its way already, and what cannot be, each with
+-- its reason.  How many certificates that were; null: nothing is left, or somebody else is at it.
+CREATE FUNCTION renew_piece(wanted_id text, size int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	bulk bulk_renewals;
+	piece text[];
+	counted record;
+BEGIN
+	SELECT * INTO bulk FROM bulk_renewals WHERE ended_at IS NULL AND (wanted_id IS NULL OR id = wanted_id) ORDER BY id LIMIT 1
+		FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	piece := ARRAY(SELECT c.id FROM managed_certificates c
+		WHERE c.id > bulk.after AND c.archived_at IS NULL AND (bulk.certificate_ids IS NULL OR c.id = ANY (bulk.certificate_ids))
+			AND coalesce(c.profile_id = bulk.filter ->> 'profile_id', NOT bulk.filter ? 'profile_id')
+			AND coalesce(c.owner_id = bulk.filter ->> 'owner_id', NOT bulk.filter ? 'owner_id')
+			AND coalesce(c.team_id = bulk.filter ->> 'team_id', NOT bulk.filter ? 'team_id')
+			AND coalesce(c.issuer_id = bulk.filter ->> 'issuer_id', NOT bulk.filter ? 'issuer_id')
+			AND (NOT bulk.filter ? 'agent_id' OR EXISTS (SELECT FROM placements p
+				WHERE p.certificate_id = c.id AND p.agent_id = bulk.filter ->> 'agent_id' AND p.ended_at IS NULL))
+			AND in_scope(bulk.scope, c.team_id, c.issuer_id, c.profile_id)
+		ORDER BY c.id LIMIT size);
+	WITH places AS (SELECT p.id, p.certificate_id, p.agent_id, profile_refusal(p.certificate_id) AS refusal, live.id AS live_id, a.retired_at
+		FROM placements p JOIN agents a ON a.id = p.agent_id
+		LEFT JOIN jobs live ON live.placement_id = p.id AND live.type IN ('Issuance', 'Renewal')
+		WHERE p.certificate_id = ANY (piece) AND p.ended_at IS NULL
+			AND (NOT bulk.filter ? 'agent_id' OR p.agent_id = bulk.filter ->> 'agent_id')),
+	wanted AS (SELECT w.* FROM places s JOIN issuance_wanted w ON w.placement_id = s.id WHERE s.live_id IS NULL AND s.refusal IS NULL),
+	made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until,
+			created_by)
+		SELECT type, state, 'csr', certificate_id, placement_id, agent_id, issuer_id, greatest(priority, 50), attempts_max, approve_until,
+			bulk.created_by
+		FROM wanted WHERE NOT bulk.dry_run
+		ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING placement_id),
+	outcome AS (SELECT s.certificate_id, s.agent_id, CASE
+			WHEN s.live_id IS NOT NULL THEN 'skipped'
+			WHEN s.refusal IS NOT NULL OR s.retired_at IS NOT NULL OR w.placement_id IS NULL THEN 'failed'
+			WHEN NOT bulk.dry_run AND m.placement_id IS NULL THEN 'skipped' ELSE 'started' END AS outcome,
+			CASE WHEN s.live_id IS NOT NULL THEN format('job %s is at it', s.live_id) WHEN s.refusal IS NOT NULL THEN s.refusal
+				WHEN s.retired_at IS NOT NULL THEN format('agent %s is retired', s.agent_id)
+				WHEN w.placement_id IS NULL THEN format('agent %s is not in the group that its policy names', s.agent_id)
+				ELSE 'a job for it was made in the same moment' END AS reason
+		FROM places s LEFT JOIN wanted w ON w.placement_id = s.id LEFT JOIN made m ON m.placement_id = s.id
+		UNION ALL
+		SELECT lonely, NULL, 'failed', 'no agent holds it' FROM unnest(piece) AS lonely
+			WHERE NOT EXISTS (SELECT FROM places WHERE certificate_id = lonely)),
+	told AS (INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)
+		SELECT 'certificate_renewal_requested', bulk.created_by, 'user', 'certificate', certificate_id,
+			jsonb_strip_nulls(jsonb_build_object('bulk_renewal_id', bulk.id, 'reason', bulk.reason)) FROM outcome
+		WHERE outcome = 'started' AND NOT bulk.dry_run GROUP BY certificate_id)
+	SELECT count(*) FILTER (WHERE outcome = 'started') AS started, count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
+		count(*) FILTER (WHERE outcome = 'failed') AS failed, (SELECT coalesce(jsonb_agg(to_jsonb(told)), '[]')
+			FROM (SELECT * FROM outcome WHERE outcome <> 'started' ORDER BY certificate_id, agent_id
+				LIMIT 100 - jsonb_array_length(bulk.reasons)) AS told) AS reasons
+	INTO counted FROM outcome;
+	UPDATE bulk_renewals SET matched = matched + cardinality(piece), started = started + counted.started,
+		skipped = skipped + counted.skipped, failed = failed + counted.failed, reasons = reasons || counted.reasons,
+		after = coalesce(piece[cardinality(piece)], after),
+		ended_at = CASE WHEN cardinality(piece) < size THEN clock.now() END,
+		certificate_ids = CASE WHEN cardinality(piece) = size THEN certificate_ids END
+	WHERE id = bulk.id;
+	RETURN cardinality(piece);
+END $$;

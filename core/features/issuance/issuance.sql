@@ -44,45 +44,6 @@ marked AS (UPDATE policies SET replan_after = (SELECT CASE WHEN count(*) = 5000 
 	WHERE id = (SELECT id FROM policy) RETURNING id)
 SELECT count(*) AS done FROM marked;
 
--- --- Many at once ---
-
--- One statement, a job each: what is started, what is on its way already, and what cannot be, each with its reason.
--- name: bulk_renew  $1 profile_id text, $2 owner_id text, $3 team_id text, $4 agent_id text, $5 issuer_id text, $6 certificate_ids text[], $7 scope jsonb, $8 created_by text, $9 dry_run boolean, $10 reason text
-WITH matched AS (SELECT c.id FROM managed_certificates c
-	WHERE c.archived_at IS NULL AND ($1 IS NULL OR c.profile_id = $1) AND ($2 IS NULL OR c.owner_id = $2)
-		AND ($3 IS NULL OR c.team_id = $3) AND ($5 IS NULL OR c.issuer_id = $5) AND ($6 IS NULL OR c.id = ANY ($6))
-		AND in_scope($7, c.team_id, c.issuer_id, c.profile_id)
-		AND ($4 IS NULL OR EXISTS (SELECT FROM placements p WHERE p.certificate_id = c.id AND p.agent_id = $4 AND p.ended_at IS NULL))),
-places AS (SELECT p.id, p.certificate_id, p.agent_id, profile_refusal(p.certificate_id) AS refusal, live.id AS live_id, a.retired_at
-	FROM matched m JOIN placements p ON p.certificate_id = m.id JOIN agents a ON a.id = p.agent_id
-	LEFT JOIN jobs live ON live.placement_id = p.id AND live.type IN ('Issuance', 'Renewal')
-	WHERE p.ended_at IS NULL AND ($4 IS NULL OR p.agent_id = $4)),
-wanted AS (SELECT w.* FROM places s JOIN issuance_wanted w ON w.placement_id = s.id WHERE s.live_id IS NULL AND s.refusal IS NULL),
-made AS (INSERT INTO jobs (type, state, step, certificate_id, placement_id, agent_id, issuer_id, priority, attempts_max, approve_until,
-		created_by)
-	SELECT type, state, 'csr', certificate_id, placement_id, agent_id, issuer_id, greatest(priority, 50), attempts_max, approve_until, $8
-	FROM wanted WHERE NOT $9
-	ON CONFLICT (placement_id) WHERE type IN ('Issuance', 'Renewal') DO NOTHING RETURNING placement_id),
-outcome AS (SELECT s.certificate_id, s.agent_id, CASE
-		WHEN s.live_id IS NOT NULL THEN 'skipped' WHEN s.refusal IS NOT NULL OR s.retired_at IS NOT NULL OR w.placement_id IS NULL THEN 'failed'
-		WHEN NOT $9 AND m.placement_id IS NULL THEN 'skipped' ELSE 'started' END AS outcome,
-		CASE WHEN s.live_id IS NOT NULL THEN format('job %s is at it', s.live_id) WHEN s.refusal IS NOT NULL THEN s.refusal
-			WHEN s.retired_at IS NOT NULL THEN format('agent %s is retired', s.agent_id)
-			WHEN w.placement_id IS NULL THEN format('agent %s is not in the group that its policy names', s.agent_id)
-			ELSE 'a job for it was made in the same moment' END AS reason
-	FROM places s LEFT JOIN wanted w ON w.placement_id = s.id LEFT JOIN made m ON m.placement_id = s.id
-	UNION ALL
-	SELECT m.id, NULL, 'failed', 'no agent holds it' FROM matched m WHERE NOT EXISTS (SELECT FROM places WHERE certificate_id = m.id)),
-told AS (INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)
-	SELECT 'certificate_renewal_requested', $8, 'user', 'certificate', certificate_id,
-		jsonb_strip_nulls(jsonb_build_object('bulk', true, 'reason', $10)) FROM outcome
-	WHERE outcome = 'started' AND NOT $9 GROUP BY certificate_id)
-SELECT (SELECT count(*) FROM matched) AS matched, count(*) FILTER (WHERE outcome = 'started') AS started,
-	count(*) FILTER (WHERE outcome = 'skipped') AS skipped, count(*) FILTER (WHERE outcome = 'failed') AS failed,
-	(SELECT coalesce(jsonb_agg(jsonb_build_object('certificate_id', certificate_id, 'agent_id', agent_id, 'outcome', outcome,
-		'reason', reason) ORDER BY certificate_id, agent_id), '[]') FROM outcome WHERE outcome <> 'started') AS reasons
-FROM outcome;
-
 -- --- The request ---
 
 -- The job a request is handed in for, limited to the agent's own.

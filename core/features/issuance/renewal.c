@@ -2,6 +2,7 @@
 #include "renewal.h"
 #include "core/features/audit/audit.h"
 #include "core/features/certificates/certificates.h"
+#include "core/features/issuance/bulk.sql.h"
 #include "core/features/issuance/issuance.sql.h"
 #include "core/features/jobs/jobs.h"
 #include "core/platform/resource/resource.h"
@@ -15,6 +16,7 @@ static int64_t choose_scan_interval_s(void *context)
 const struct job_timer renewal_timers[] = {
 	{ .name = "renewal.scan", .query = &query_renewal_scan, .choose_interval_s = choose_scan_interval_s },
 	{ .name = "renewal.replan", .interval_s = 5, .query = &query_renewal_replan },
+	{ .name = "renewal.bulk", .interval_s = 2, .query = &query_bulk_pieces },
 	{ 0 },
 };
 

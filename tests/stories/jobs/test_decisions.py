@@ -84,10 +84,14 @@ class Decisions(Story):
 
         # In bulk, and asked for by the same key that would approve it.
         body = {"certificate_ids": ["mc-web"], "reason": "exercise"}
-        counts = {"matched": 1, "started": 1, "skipped": 0, "failed": 0, "reasons": []}
-        self.assertEqual(counts, self.api.post("/api/v1/certificates/bulk-renew", {**body, "dry_run": True}, expect=200))
+        counts = {"status": "ended", "matched": 1, "started": 1, "skipped": 0, "failed": 0, "reasons": []}
+        dry = self.api.post("/api/v1/certificates/bulk-renew", {**body, "dry_run": True}, expect=200)
+        self.assertEqual(counts, {name: dry[name] for name in counts})
         self.assertEqual([], self.live("web"), "dry")
-        self.assertEqual(counts, self.api.post("/api/v1/certificates/bulk-renew", body, expect=202))
+        done = self.api.post("/api/v1/certificates/bulk-renew", body, expect=202)
+        self.assertEqual(counts, {name: done[name] for name in counts})
+        self.assertEqual(done, self.api.get(f"/api/v1/bulk-renewals/{done['id']}"))
+        self.assertEqual([done["id"], dry["id"]], [one["id"] for one in self.api.get("/api/v1/bulk-renewals?created_by=admin")["data"]])
         again = self.api.post("/api/v1/certificates/bulk-renew", body, expect=202)
         self.assertEqual((0, 1), (again["started"], again["skipped"]))
         job = self.await_live("web")
@@ -170,7 +174,7 @@ class Decisions(Story):
         csr = self.agent.csr("-addext", "subjectAltName=DNS:other.example.com", key=self.agent.new_key("again"))
         self.agent.ask("POST", f"/api/v1/agents/{self.agent.id}/csr", {"job_id": job["id"], "token": job["token"], "csr": csr})
         with self.assertRaises(ApiError) as refused:
-            self.api.patch("/api/v1/certificates/mc-again", {"profile_id": "prof-narrow"})
+            self.api.ask("PATCH", "/api/v1/certificates/mc-again", {"profile_id": "prof-narrow"})
         self.assertEqual(422, refused.exception.status, refused.exception)
         self.assertIn('"errors":[{"field":"sans","detail":"profile prof-narrow does not allow again.example.com"}]', refused.exception.body)
         self.sql("UPDATE managed_certificates SET profile_id = 'prof-narrow' WHERE id = 'mc-again'")
