@@ -33,6 +33,7 @@ static const struct http_route routes[] = {
 		.summary = "Export a version and its chain as PKCS #12, without the key, which is on its agent",
 		.flags = HTTP_SECRET_BODY, .takes = &certificate_pkcs12_request, .gives = &certificate_pkcs12_body },
 	{ "POST", "/api/v1/certificates/bulk-reassign", PERMISSION_CERTIFICATES_WRITE, certificate_reassign,
+		.body_max = CERTIFICATE_IDS_BODY_MAX,
 		.summary = "Give certificates another owner, team, profile or policy",
 		.takes = &certificate_reassign_request, .gives = &certificate_reassign_body },
 	{ 0 },

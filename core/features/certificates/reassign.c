@@ -2,6 +2,7 @@
  * Another owner, team, profile or policy for many: a piece at a time, each in a transaction of its own with its events, until all are
  * done.  Which ones, and what their profile refuses, the statements say.
  */
+#include "certificates.h"
 #include "core/features/audit/audit.h"
 #include "core/features/certificates/certificates.sql.h"
 #include "core/features/feature.h"
@@ -21,10 +22,11 @@ struct reassign {
 
 static const struct certctl_field request_fields[] = {
 	CERTCTL_OPTION(struct reassign, new_owner_id, CERTCTL_REFERENCE, .refers_to = "owner",
-		.help = "Who they belong to from now on."),
-	CERTCTL_OPTION(struct reassign, new_team_id, CERTCTL_REFERENCE, .refers_to = "team"),
-	CERTCTL_OPTION(struct reassign, new_profile_id, CERTCTL_REFERENCE, .refers_to = "profile"),
-	CERTCTL_OPTION(struct reassign, new_policy_id, CERTCTL_REFERENCE, .refers_to = "policy"),
+		.help = "Who they belong to from now on; null: to nobody."),
+	CERTCTL_OPTION(struct reassign, new_team_id, CERTCTL_REFERENCE, .refers_to = "team", .help = "null: to none."),
+	CERTCTL_OPTION(struct reassign, new_profile_id, CERTCTL_REFERENCE, .refers_to = "profile",
+		.help = "null: none."),
+	CERTCTL_OPTION(struct reassign, new_policy_id, CERTCTL_REFERENCE, .refers_to = "policy", .help = "null: none."),
 	CERTCTL_OPTION(struct reassign, owner_id, CERTCTL_REFERENCE, .refers_to = "owner",
 		.help = "Only those of this owner; all that is given must hold."),
 	CERTCTL_OPTION(struct reassign, team_id, CERTCTL_REFERENCE, .refers_to = "team"),
@@ -35,7 +37,7 @@ static const struct certctl_field request_fields[] = {
 	CERTCTL_OPTION(struct reassign, environment, CERTCTL_TEXT, .min = 1, .max = 63),
 	CERTCTL_OPTION(struct reassign, tag, CERTCTL_TEXT, .min = 1, .max = 200),
 	CERTCTL_OPTION(struct reassign, certificate_ids, CERTCTL_LIST, .item_type = CERTCTL_REFERENCE, .min = 1,
-		.max = 100000, .refers_to = "certificate"),
+		.max = CERTIFICATE_IDS_MAX, .refers_to = "certificate"),
 	CERTCTL_OPTION(struct reassign, dry_run, CERTCTL_BOOLEAN, .fallback = "false",
 		.help = "Count, and change nothing."),
 	{ 0 },
@@ -65,6 +67,22 @@ struct reassigning {
 	json_t *reasons;
 	int64_t failed;
 };
+
+/* What a null takes away is "" here, and to the statement; a member that is not there leaves things as they are. */
+static int read_nulls(const struct http_request *request, struct reassign *wanted, struct certctl_error *err)
+{
+	const struct {
+		const char *name, **value;
+	} rows[] = { { "new_owner_id", &wanted->new_owner_id }, { "new_team_id", &wanted->new_team_id },
+		{ "new_profile_id", &wanted->new_profile_id }, { "new_policy_id", &wanted->new_policy_id } };
+	CERTCTL_AUTO(json_decref) json_t *document = NULL;
+	int rc = certctl_json_parse(request->body, request->body_len, NULL, &document, err);
+
+	for (size_t i = 0; rc == 0 && i < CERTCTL_COUNT(rows); i++)
+		if (json_is_null(json_object_get(document, rows[i].name)))
+			*rows[i].value = "";
+	return rc;
+}
 
 static int check(const struct reassign *wanted, struct certctl_error *err)
 {
@@ -196,6 +214,8 @@ int certificate_reassign(struct http_request *request, struct http_reply *reply,
 	struct reassigning self = { .request = request, .wanted = &wanted, .after = "", .reasons = reasons };
 	int rc = resource_read(request, reply, request_fields, &wanted, err);
 
+	if (rc == 0)
+		rc = read_nulls(request, &wanted, err);
 	if (rc == 0)
 		rc = check(&wanted, err);
 	if (rc == 0)

@@ -128,6 +128,12 @@ class Certificates(Story):
         self.assertIsNone(self.api.get(f"{HERE}/mc-other")["owner_id"])
         self.assertEqual(self.api.post(f"{HERE}/bulk-reassign", body), {**counts, "dry_run": False})
         self.assertEqual(self.api.get(f"{HERE}/mc-other")["owner_id"], "o-ann")
+        # null takes away; what is not named stays.
+        taken = self.api.post(f"{HERE}/bulk-reassign", {"new_owner_id": None, "certificate_ids": ["mc-other"]})
+        self.assertEqual((1, None), (taken["reassigned"], self.api.get(f"{HERE}/mc-other")["owner_id"]))
+        self.api.post(f"{HERE}/bulk-reassign", body)
+        many = {"new_owner_id": "o-ann", "certificate_ids": [f"mc-{number}" for number in range(9000)]}
+        self.assertEqual(0, self.api.post(f"{HERE}/bulk-reassign", many)["matched"])
         refused = self.api.post(f"{HERE}/bulk-reassign", {"new_profile_id": "prof-rsa", "owner_id": "o-ann"})
         self.assertEqual((refused["matched"], refused["failed"], {row["id"] for row in refused["reasons"]}), (2, 2, {"mc-first", "mc-other"}))
         self.assertIsNone(self.api.get(f"{HERE}/mc-other")["profile_id"])
