@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static char *folder; /* of the CA: what it says, what it hears */
+static struct sealing *sealing;
 static struct core core;
 
 static void write_file(const char *name, const char *text)
@@ -38,13 +39,20 @@ static const char *heard(void)
 	return text;
 }
 
+/* Before the database goes: connectors look at it now and then. */
+static void disconnect_all(void)
+{
+	talloc_free(core.connectors);
+	talloc_free(sealing);
+	talloc_free(folder);
+}
+
 static void connect_all(void)
 {
 	static const char *dirs[2];
 	struct sealing_options keys = { .state_dir = test_temporary_dir() };
 	struct connectors_options options = { .db = test_database(), .plugin_dirs = dirs };
 	struct certctl_error err = { 0 };
-	struct sealing *sealing = NULL;
 
 	if (core.connectors)
 		return;
@@ -61,6 +69,7 @@ static void connect_all(void)
 	ASSERT_OK(connectors_new(NULL, &options, &core.connectors, &err), err);
 	ASSERT_OK(connectors_load(core.connectors, &err), err);
 	core.db = test_database();
+	atexit(disconnect_all);
 }
 
 /* One certificate on one agent, with a version of 90 days, half an hour old. */
