@@ -12,7 +12,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
-from .processes import run
+from .processes import free_port, run
 from .tls import certificates, fingerprint
 
 
@@ -87,7 +87,7 @@ class FakeControl:
         self.changed = threading.Condition()
         self._pair = self.ca.server_pair()
         self._server = None
-        self.port = 0
+        self.port = free_port()  # nobody else's while it is stopped
 
     @property
     def agents_url(self):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from . import cluster
 from .client import Client
-from .processes import Process, eventually
+from .processes import Process, eventually, free_port
 
 BUILD = os.environ.get("CERTCTL_BUILD", ".build/dev")
 # What certctl-agent-worker.service leaves to the worker: stories run it with exactly that.
@@ -25,14 +25,14 @@ class ControlPlane:
         self.folder = os.path.join(folder, "control")
         self.state = os.path.join(self.folder, "state")
         self.process = None
-        self.url = self.agents_url = "https://127.0.0.1:0"
+        # Its own for good: agents find it again there, and no client is given one of them while it is being started anew.
+        self.url, self.agents_url = (f"https://127.0.0.1:{free_port()}" for _ in range(2))
         self.ca_file = self.api = None
         self.environment = {}  # settings beside those of this machine
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o711)  # the database runs as a user of its own
 
     def start(self):
-        """The first time on free ports; later on the same, so that agents find it again."""
         ready = os.path.join(self.folder, "ready.json")
         if os.path.exists(ready):
             os.unlink(ready)
