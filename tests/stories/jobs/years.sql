@@ -2,7 +2,9 @@
 -- functions, run_<name>(); what agents and the CA do is done here, many at a time.
 CREATE TABLE clock.simulated (now timestamptz NOT NULL);
 INSERT INTO clock.simulated VALUES (pg_catalog.now());
-CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT now FROM clock.simulated';
+-- Of this session while it runs: an expression that is put in the place of every call, where a look into the table would cost each of them.
+SELECT set_config('simulated.now', now::text, false) FROM clock.simulated;
+CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT current_setting(''simulated.now'')::timestamptz';
 
 CREATE TABLE outages (begins timestamptz, ends timestamptz); -- of the CA
 CREATE TABLE ends_seen (version_id text PRIMARY KEY, certificate_id text, seen_at timestamptz, not_after timestamptz, renewable_from timestamptz);
@@ -75,22 +77,28 @@ BEGIN
 		END IF;
 	END LOOP;
 	WHILE run_alarms_scan() > 0 LOOP END LOOP;
+	-- Of the versions in force, not of all there ever were.
 	INSERT INTO ends_seen (version_id, certificate_id, seen_at, not_after, renewable_from)
 	SELECT v.id, v.certificate_id, clock.now(), v.not_after, plan_renewal(v.not_before, v.not_after, v.certificate_id, NULL)
-	FROM placements p JOIN certificate_versions v ON v.id = p.version_id WHERE v.not_after <= clock.now() ON CONFLICT DO NOTHING;
+	FROM managed_certificates c JOIN placements p ON p.certificate_id = c.id JOIN certificate_versions v ON v.id = p.version_id
+	WHERE c.not_after <= clock.now() AND v.not_after <= clock.now() ON CONFLICT DO NOTHING;
 END $$;
 
 CREATE PROCEDURE live(days int, step interval, failure_rate double precision) LANGUAGE plpgsql AS $$
 DECLARE
-	ends timestamptz := clock.now() + make_interval(days => days);
+	moment timestamptz := (SELECT now FROM clock.simulated);
+	ends timestamptz := moment + make_interval(days => days);
 BEGIN
-	WHILE clock.now() < ends LOOP
-		UPDATE clock.simulated SET now = now + step;
-		COMMIT;
+	WHILE moment < ends LOOP
+		moment := moment + step;
+		PERFORM set_config('simulated.now', moment::text, false);
 		PERFORM run_partitions_make();
 		CALL tick(failure_rate);
 		COMMIT;
 	END LOOP;
+	-- It stands still for everybody who looks at what came of it.
+	EXECUTE format('CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS %L',
+		format('SELECT %L::timestamptz', moment));
 END $$;
 
 -- So many certificates of each of these lives, and an agent for them.

@@ -15,8 +15,9 @@ LIFETIME_S = 90  # renewed after 40 to 45: a machine with much else to do has as
 
 
 class RenewalStory(Story):
-    def begin(self, lifetime_s=LIFETIME_S, nginx_program=PROGRAM):
+    def begin(self, lifetime_s=LIFETIME_S, nginx_program=PROGRAM, **environment):
         self.control = ControlPlane(self.folder)
+        self.control.environment = environment
         self.keep(self.control.start())
         self.api = self.control.api
         self.nginx = Nginx(self.folder, NAME)
