@@ -69,9 +69,7 @@ static int read_keys(TALLOC_CTX *mem, const struct verification *verification, s
 		size_t len = 0;
 
 		rc = certctl_file_read_path(mem, verification->keys[i], KEY_SIZE_MAX, &pem, &len, err);
-		if (rc == 0)
-			rc = audit_keys_add(*ret, pem, len, err);
-		if (rc < 0)
+		if (rc == 0 && (rc = audit_keys_add(*ret, pem, len, err)) < 0)
 			certctl_error_prefix(err, "%s", verification->keys[i]);
 	}
 	return rc;

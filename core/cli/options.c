@@ -36,27 +36,37 @@ static int64_t read_duration(struct argp_state *state, const char *name, const c
 	return seconds;
 }
 
+/* Where the text of an option is kept; NULL: it is not kept as it is. */
+static const char **place_of(struct cli_options *of, int key)
+{
+	switch (key) {
+	case KEY_CONTEXT:
+		return &of->context;
+	case KEY_URL:
+		return &of->url;
+	case KEY_CA_FILE:
+		return &of->ca_file;
+	case KEY_TOKEN_FILE:
+		return &of->token_file;
+	default:
+		return NULL;
+	}
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct cli *cli = state->input;
+	const char **place = cli ? place_of(&cli->options, key) : NULL;
 
+	if (place) {
+		*place = text;
+		return 0;
+	}
 	switch (key) {
 	case 'o':
 		cli->output.format = output_format_from_name(text);
 		if (!cli->output.format)
 			argp_error(state, "--output: table, json, yaml or csv expected, got %s", text);
-		return 0;
-	case KEY_CONTEXT:
-		cli->options.context = text;
-		return 0;
-	case KEY_URL:
-		cli->options.url = text;
-		return 0;
-	case KEY_CA_FILE:
-		cli->options.ca_file = text;
-		return 0;
-	case KEY_TOKEN_FILE:
-		cli->options.token_file = text;
 		return 0;
 	case KEY_TIMEOUT:
 		cli->options.timeout_s = (int32_t)read_duration(state, "--timeout", text, 3600);

@@ -158,9 +158,9 @@ static int read_key(TALLOC_CTX *mem, struct audit_keys *keys, const char *path, 
 	size_t len = 0;
 	int rc = certctl_file_read_path(mem, path, KEY_SIZE_MAX, &pem, &len, err);
 
-	if (rc == 0)
-		rc = audit_keys_add(keys, pem, len, err);
-	return rc < 0 ? certctl_error_prefix(err, "%s", path) : 0;
+	if (rc == 0 && (rc = audit_keys_add(keys, pem, len, err)) < 0)
+		certctl_error_prefix(err, "%s", path);
+	return rc;
 }
 
 /* Those that were given, else the one beside the private key. */
