@@ -23,7 +23,8 @@ struct core {
 	struct http_server *http;
 	struct audit *audit;
 	struct statistics *statistics;
-	struct presence *presence; /* of agents: what fleet remembers */
+	struct presence *presence;       /* of agents: what fleet remembers */
+	struct credentials *credentials; /* the same, of their certificates */
 	struct access *access;
 	struct errands *errands;                /* what CAs are asked beside the jobs */
 	struct certctl_connector *fleet_issuer; /* signs agents' client certificates and our own */

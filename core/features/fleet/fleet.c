@@ -3,6 +3,7 @@
 #include "agents.h"
 #include "core/features/access/access.h"
 #include "core/features/fleet/fleet.sql.h"
+#include "credentials.h"
 #include "enroll.h"
 #include "presence.h"
 #include "tokens.h"
@@ -29,10 +30,10 @@ static int refuse_retired(struct http_reply *reply, struct certctl_error *err)
 static int identify(struct http_request *request, struct http_reply *reply, const char *sha256, const char **ret_id,
 	struct certctl_error *err)
 {
-	struct presence *presence = core_of(request)->presence;
+	struct credentials *credentials = core_of(request)->credentials;
 	struct certctl_certificate *certificate = NULL;
 	struct db_result *rows = NULL;
-	uint64_t changes = presence_changes(presence);
+	uint64_t changes = credentials_changes(credentials);
 
 	if (certctl_certificate_read(request, request->certificate, request->certificate_len, &certificate, NULL) < 0 ||
 		!certificate->common_name)
@@ -48,7 +49,7 @@ static int identify(struct http_request *request, struct http_reply *reply, cons
 	request->actor_type = "agent";
 	if (db_get_boolean(rows, 0, "is_retired"))
 		return refuse_retired(reply, err);
-	presence_remember(presence, sha256, *ret_id, changes);
+	credentials_remember(credentials, sha256, *ret_id, changes);
 	return 0;
 }
 
@@ -59,7 +60,7 @@ int fleet_authenticate(struct http_request *request, struct http_reply *reply, s
 	if (!request->certificate)
 		return refuse(reply, "the client certificate of an enrolled agent is needed", err);
 	certctl_sha256_hex(request->certificate, request->certificate_len, sha256);
-	const char *id = presence_recall(core_of(request)->presence, sha256, request);
+	const char *id = credentials_recall(core_of(request)->credentials, sha256, request);
 	int rc = id ? 0 : identify(request, reply, sha256, &id, err);
 
 	if (rc < 0)
@@ -117,6 +118,25 @@ static const struct http_route agent_routes[] = {
 
 static const struct resource *const resources[] = { &fleet_agents, &fleet_tokens, NULL };
 
+static void read_waiting(void *context, const struct metric *metric, struct certctl_buffer *out)
+{
+	const struct core *core = context;
+
+	metric_sample(out, metric, NULL, (double)http_waiting_count(core->http, "agent/"));
+}
+
+static const struct metric metrics[] = {
+	{ "certctl_agents_waiting", "Agents whose poll waits at this server.", METRIC_GAUGE, .read = read_waiting },
+	{ 0 },
+};
+
+static int start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err)
+{
+	int rc = credentials_new(mem, &core->credentials, err);
+
+	return rc < 0 ? rc : presence_start(core, mem, err);
+}
+
 static const struct job_timer timers[] = { { "fleet.forget", 300, &query_agent_changes_forget }, { 0 } };
 
 const struct feature fleet_feature = {
@@ -126,7 +146,8 @@ const struct feature fleet_feature = {
 	.resources = resources,
 	.agent_routes = agent_routes,
 	.timers = timers,
-	.start = presence_start,
+	.metrics = metrics,
+	.start = start,
 	.stop = presence_stop,
 	.woken = fleet_woken,
 	.job_ended = fleet_job_ended,

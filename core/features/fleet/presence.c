@@ -7,7 +7,6 @@
 
 #include <certctl/log.h>
 #include <certctl/time.h>
-#include <certctl/x509.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,13 +19,6 @@
 #define SIGHT_MS 1000   /* how long a sign of life may wait to be written */
 #define FACTS_MS 300000 /* another server may have heard something else since */
 #define ID_SIZE  64
-
-/* One credential of an agent: found by the hash of its certificate. */
-struct credential {
-	struct credential *next;
-	char sha256[65];
-	char agent_id[ID_SIZE];
-};
 
 struct agent {
 	struct agent *next;         /* of its bucket */
@@ -43,11 +35,9 @@ struct presence {
 	struct core *core;
 	pthread_mutex_t lock;
 	pthread_cond_t has_asking;
-	struct credential *credentials[BUCKETS];
 	struct agent *agents[BUCKETS];
 	struct agent *touched, *asking;
 	size_t touched_count, asking_count;
-	uint64_t changes;
 	int64_t looked_ms; /* monotonic; 0: never */
 	bool must_stop, is_running;
 	pthread_t thread;
@@ -77,84 +67,6 @@ int64_t presence_look_back_s(const struct presence *presence)
 void presence_looked(struct presence *presence)
 {
 	presence->looked_ms = certctl_monotonic_ms();
-}
-
-/* --- Credentials ------------------------------------------------------------------------------------------------------- */
-
-static struct credential *find_credential(struct presence *presence, const char *sha256)
-{
-	struct credential *credential = presence->credentials[bucket_of(sha256)];
-
-	while (credential && strcmp(credential->sha256, sha256) != 0)
-		credential = credential->next;
-	return credential;
-}
-
-const char *presence_recall(struct presence *presence, const char *sha256, TALLOC_CTX *mem)
-{
-	pthread_mutex_lock(&presence->lock);
-	const struct credential *credential = find_credential(presence, sha256);
-	const char *id = credential ? talloc_strdup(mem, credential->agent_id) : NULL;
-
-	pthread_mutex_unlock(&presence->lock);
-	return id;
-}
-
-uint64_t presence_changes(struct presence *presence)
-{
-	pthread_mutex_lock(&presence->lock);
-	uint64_t changes = presence->changes;
-
-	pthread_mutex_unlock(&presence->lock);
-	return changes;
-}
-
-void presence_remember(struct presence *presence, const char *sha256, const char *agent_id, uint64_t changes)
-{
-	struct credential *credential = talloc_zero(NULL, struct credential);
-
-	if (!credential)
-		return;
-	memcpy(credential->sha256, sha256, sizeof(credential->sha256));
-	memcpy(credential->agent_id, agent_id, strnlen(agent_id, ID_SIZE - 1));
-	pthread_mutex_lock(&presence->lock);
-	/* Something changed while the database answered: its answer may be of before. */
-	bool is_wanted = presence->changes == changes && !find_credential(presence, credential->sha256);
-
-	if (is_wanted) {
-		struct credential **bucket = &presence->credentials[bucket_of(credential->sha256)];
-
-		talloc_steal(presence, credential);
-		credential->next = *bucket;
-		*bucket = credential;
-	}
-	pthread_mutex_unlock(&presence->lock);
-	if (!is_wanted)
-		talloc_free(credential);
-}
-
-static bool is_one_of(const char *id, const char *const *ids, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(id, ids[i]) == 0)
-			return true;
-	return !ids;
-}
-
-void presence_forget(struct presence *presence, const char *const *agent_ids, size_t count)
-{
-	pthread_mutex_lock(&presence->lock);
-	presence->changes++;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct credential **at = &presence->credentials[i], *credential; (credential = *at) != NULL;) {
-			if (!is_one_of(credential->agent_id, agent_ids, count)) {
-				at = &credential->next;
-				continue;
-			}
-			*at = credential->next;
-			talloc_free(credential);
-		}
-	pthread_mutex_unlock(&presence->lock);
 }
 
 /* --- Agents -------------------------------------------------------------------------------------------------------------- */

@@ -12,14 +12,6 @@ struct presence;
 int presence_start(struct core *core, TALLOC_CTX *mem, struct certctl_error *err) CERTCTL_CHECKED;
 void presence_stop(struct core *core);
 
-/** Whose client certificate has this hash?  The agent's id, on `mem`; NULL: not known here, ask the database. */
-const char *presence_recall(struct presence *presence, const char *sha256, TALLOC_CTX *mem);
-/** The database said so.  `changes`: what presence_changes() gave before it was asked. */
-void presence_remember(struct presence *presence, const char *sha256, const char *agent_id, uint64_t changes);
-uint64_t presence_changes(struct presence *presence);
-/** These agents changed: ask again.  NULL: all of them. */
-void presence_forget(struct presence *presence, const char *const *agent_ids, size_t count);
-
 /** A sign of life, written with everybody else's within a second. */
 void presence_touch(struct presence *presence, const char *agent_id, bool is_empty_poll);
 

@@ -3,6 +3,7 @@
 #include "core/features/audit/audit.h"
 #include "core/features/deployment/deployment.h"
 #include "core/features/fleet/fleet.sql.h"
+#include "credentials.h"
 #include "presence.h"
 
 #include <certctl/log.h>
@@ -226,7 +227,7 @@ static int forget_changed(struct core *core, TALLOC_CTX *mem, struct certctl_err
 	int rc = db_once(core->db, mem, &query_agents_changed, DB_NO_VALUES, &rows, err);
 
 	if (rc < 0) {
-		presence_forget(core->presence, NULL, 0);
+		credentials_forget(core->credentials, NULL, 0);
 		return rc;
 	}
 	size_t count = db_rows(rows);
@@ -237,7 +238,7 @@ static int forget_changed(struct core *core, TALLOC_CTX *mem, struct certctl_err
 	for (size_t i = 0; i < count; i++)
 		ids[i] = db_get_text(rows, i, "agent_id");
 	if (count > 0)
-		presence_forget(core->presence, ids, count);
+		credentials_forget(core->credentials, ids, count);
 	for (size_t i = 0; i < count; i++)
 		http_wake(core->http, talloc_asprintf(mem, "agent/%s", ids[i]));
 	return 0;

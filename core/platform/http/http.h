@@ -240,5 +240,7 @@ void http_wake(struct http_server *server, const char *key);
 /** Keys that begin with `prefix` and that somebody waits for now: on `mem`, `*ret_count` of them. */
 int http_waiting(struct http_server *server, const char *prefix, TALLOC_CTX *mem, const char ***ret, size_t *ret_count,
 	struct certctl_error *err) CERTCTL_CHECKED;
+/** How many of them there are. */
+size_t http_waiting_count(struct http_server *server, const char *prefix);
 
 #endif

@@ -122,6 +122,11 @@ int http_waiting(struct http_server *server, const char *prefix, TALLOC_CTX *mem
 	return waits_keys(server->waits, prefix, mem, ret, ret_count, err);
 }
 
+size_t http_waiting_count(struct http_server *server, const char *prefix)
+{
+	return waits_count(server->waits, prefix);
+}
+
 /* --- Measuring ------------------------------------------------------------------------------------------------------- */
 
 void http_measure(struct http_server *server, struct http_measures *ret)

@@ -178,3 +178,15 @@ int waits_keys(struct waits *waits, const char *prefix, TALLOC_CTX *mem, const c
 	*ret_count = count;
 	return 0;
 }
+
+size_t waits_count(struct waits *waits, const char *prefix)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&waits->lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (const struct exchange *e = waits->buckets[i].first; e; e = e->next_waiting)
+			count += strncmp(e->wait_key, prefix, strlen(prefix)) == 0;
+	pthread_mutex_unlock(&waits->lock);
+	return count;
+}

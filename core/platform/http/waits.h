@@ -21,5 +21,7 @@ void waits_expire(struct waits *waits, int64_t now_ms);
 void waits_end_all(struct waits *waits);
 int waits_keys(struct waits *waits, const char *prefix, TALLOC_CTX *mem, const char ***ret, size_t *ret_count,
 	struct certctl_error *err) CERTCTL_CHECKED;
+/** How many of them there are. */
+size_t waits_count(struct waits *waits, const char *prefix);
 
 #endif

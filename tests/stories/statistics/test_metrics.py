@@ -4,6 +4,7 @@ import http.client
 import os
 import shutil
 import subprocess
+import threading
 import unittest
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
@@ -75,8 +76,20 @@ class Statistics(Story):
         self.promtool_agrees()
         self.only_those_who_may_read_it()
         self.no_scrape_is_in_the_trail()
+        self.polls_that_wait_are_counted()
         self.what_is_shipped_names_what_there_is(set(metrics))
         self.stop_all()
+
+    def polls_that_wait_are_counted(self):
+        agent = Agent(self.folder, self.control, "waits")
+        self.assertEqual(201, agent.enrol()[0])
+        self.assertEqual(0, self.metrics()["certctl_agents_waiting"].value())
+        poll = threading.Thread(target=agent.work, args=(55,))
+        poll.start()
+        eventually("its poll waits", lambda: self.metrics()["certctl_agents_waiting"].value() == 1, 50)
+        self.api.post(f"/api/v1/agents/{agent.id}/retire", None)  # which ends the wait
+        poll.join()
+        eventually("nobody waits", lambda: self.metrics()["certctl_agents_waiting"].value() == 0, 50)
 
     @staticmethod
     def with_all(metrics):
