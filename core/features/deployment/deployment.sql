@@ -100,7 +100,7 @@ WHERE j.id = $1 AND j.type = 'Deployment' AND in_scope($2, c.team_id, c.issuer_i
 SELECT plugins FROM agents WHERE id = $1 AND retired_at IS NULL FOR KEY SHARE;
 
 -- name: target_kept  $1 id text
-SELECT options, '\x' || encode(sealed, 'hex') AS sealed, key_id, revision FROM targets WHERE id = $1;
+SELECT options, '\x' || encode(sealed, 'hex') AS sealed, key_id, revision, problem FROM targets WHERE id = $1;
 
 -- --- Does what is written fit? ---
 

@@ -58,7 +58,7 @@ static const struct certctl_field fields[] = {
 
 /* Options as they are kept. */
 struct kept {
-	const char *sealed, *key_id;
+	const char *sealed, *key_id, *problem;
 	int64_t revision;
 	json_t *shown, *full; /* without and with secrets; NULL: none, or they cannot be opened any more */
 };
@@ -80,6 +80,7 @@ static int read_kept(struct resource_change *change, struct kept *ret, struct ce
 
 	ret->sealed = db_get_text(rows, 0, "sealed");
 	ret->key_id = db_get_text(rows, 0, "key_id");
+	ret->problem = db_get_text(rows, 0, "problem");
 	ret->revision = db_get_integer(rows, 0, "revision");
 	rc = certctl_json_parse(options, strlen(options), NULL, &ret->shown, err);
 	if (rc == 0 && !ret->sealed)
@@ -113,7 +114,7 @@ static int unmask_unknown(struct resource_change *change, json_t **options, cons
 		       : 0;
 }
 
-/* With secrets, checked as far as the plugin is known. */
+/* With secrets. */
 static int read_options(struct resource_change *change, const struct fit_plugin *plugin, const struct kept *kept,
 	json_t **ret, struct certctl_error *err)
 {
@@ -123,53 +124,69 @@ static int read_options(struct resource_change *change, const struct fit_plugin 
 	if (rc < 0 || !plugin->options)
 		return rc < 0 ? rc : unmask_unknown(change, ret, kept, err);
 	connector_options_unmask(plugin->options, *ret, kept->full);
-	return fit_target(connectors_settings(core_of(change->request)->connectors), plugin, *ret, tell, change, err);
+	return 0;
 }
 
-/* The same options stay sealed as they are; those without secrets are not sealed. */
-static int keep_options(struct resource_change *change, const struct fit_plugin *plugin, const struct kept *kept,
-	const json_t *options, struct certctl_error *err)
+/* Checked as far as the plugin is known; sealed when there are secrets among them. */
+static int take_options(struct resource_change *change, const struct fit_plugin *plugin, const json_t *options,
+	struct certctl_error *err)
 {
 	struct target *wanted = change->wanted;
 	struct sealed sealed = { NULL, NULL };
-	bool is_same = kept->full && json_equal((json_t *)(uintptr_t)options, kept->full);
 	CERTCTL_AUTO(json_decref) json_t *shown = fit_shown(plugin, options);
 	int rc = shown ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 
-	if (rc == 0 && !json_equal(shown, (json_t *)(uintptr_t)options)) {
-		sealed = (struct sealed){ kept->key_id, kept->sealed };
-		if (!is_same || !kept->sealed)
-			rc = connector_row_seal(core_of(change->request)->sealing, change->mem, CERTCTL_TARGET,
-				change->id, options, &sealed, err);
-	}
+	if (rc == 0 && plugin->options)
+		rc = fit_target(connectors_settings(core_of(change->request)->connectors), plugin, options, tell,
+			change, err);
+	if (rc == 0 && !json_equal(shown, (json_t *)(uintptr_t)options))
+		rc = connector_row_seal(core_of(change->request)->sealing, change->mem, CERTCTL_TARGET, change->id,
+			options, &sealed, err);
 	if (rc < 0)
 		return rc;
 	wanted->sealed = sealed.bytes;
 	wanted->key_id = sealed.key_id;
-	wanted->revision = kept->revision + !is_same;
+	wanted->revision++;
 	wanted->problem = NULL;
 	wanted->options = certctl_json_text(change->mem, shown, NULL);
+	return wanted->options ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+}
+
+/* The same as before stay as they are, also when the plugin would not take them any more: that is no reason to refuse another name. */
+static int compare_options(struct resource_change *change, const struct fit_plugin *plugin, const struct kept *kept,
+	struct certctl_error *err)
+{
+	struct target *wanted = change->wanted;
+	CERTCTL_AUTO(json_decref) json_t *options = NULL;
+	int rc = read_options(change, plugin, kept, &options, err);
+
+	wanted->revision = kept->revision;
+	if (rc < 0)
+		return rc;
+	if (!kept->full || !json_equal(options, kept->full))
+		return plugin->refusal ? resource_problem(change, err, "type", "%s", plugin->refusal)
+				       : take_options(change, plugin, options, err);
+	wanted->sealed = kept->sealed;
+	wanted->key_id = kept->key_id;
+	wanted->problem = kept->problem;
+	wanted->options = certctl_json_text(change->mem, kept->shown, NULL);
 	return wanted->options ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 }
 
 static int check_options(struct resource_change *change, const char *told, struct certctl_error *err)
 {
 	const struct target *wanted = change->wanted;
-	CERTCTL_AUTO(json_decref) json_t *plugins = NULL, *options = NULL;
+	CERTCTL_AUTO(json_decref) json_t *plugins = NULL;
 	struct kept kept = { 0 };
 	struct fit_plugin plugin = { 0 };
 	int rc = certctl_json_parse(told, strlen(told), NULL, &plugins, err);
 
 	if (rc == 0)
 		rc = fit_find_plugin(change->mem, plugins, wanted->type, &plugin, err);
-	if (rc == 0 && plugin.refusal)
-		return resource_problem(change, err, "type", "%s", plugin.refusal);
 	if (rc == 0 && change->before)
 		rc = read_kept(change, &kept, err);
 	if (rc == 0)
-		rc = read_options(change, &plugin, &kept, &options, err);
-	if (rc == 0)
-		rc = keep_options(change, &plugin, &kept, options, err);
+		rc = compare_options(change, &plugin, &kept, err);
 	drop_kept(&kept);
 	return rc;
 }
