@@ -194,7 +194,8 @@ static void measure_connections(struct swarm *swarm)
 	size_t count = swarm_count(swarm);
 	long before_kib = bench_private_kib(server_pid);
 
-	measure_coming(swarm, -1, "connect");
+	double whole_s = measure_coming(swarm, -1, "connect");
+
 	one_value("fleet.idle", "server memory, an idle connection on the agents' port (mTLS)", "KB",
 		(double)(bench_private_kib(server_pid) - before_kib) * 1.024 / (double)count);
 	swarm_disconnect(swarm);
@@ -204,6 +205,9 @@ static void measure_connections(struct swarm *swarm)
 
 	one_value("fleet.reconnecting", "100,000 agents come back within 60 s: share of 2 cores", "%",
 		share(used_s, count));
+	one_value("fleet.reconnecting_whole",
+		"the same with whole handshakes: agents with a libcurl that asks for no tickets", "%",
+		share(whole_s, count));
 	one_value("fleet.held", "server memory, an agent whose poll waits", "KB",
 		(double)(bench_private_kib(server_pid) - before_kib) * 1.024 / (double)count);
 }
