@@ -12,7 +12,7 @@ class Governance(ResourceStory):
     def test_a_profile_has_defaults_and_refuses_what_contradicts_itself(self):
         made = self.expect(201, "POST", "/api/v1/profiles", {"id": "prof-web", "name": "Web"})[1]
         self.assertEqual(made["allowed_key_types"], ["RSA_2048", "RSA_3072", "RSA_4096", "ECDSA_P256", "ECDSA_P384", "ED25519"])
-        self.assertEqual((made["allowed_ekus"], made["name_patterns"]), (["serverAuth", "clientAuth"], []))
+        self.assertEqual((made["allowed_ekus"], made["name_patterns"]), (["serverAuth"], []))
         self.assertEqual([made[name] for name in ("min_key_bits", "max_ttl_seconds", "require_sans", "short_lived", "must_staple",
                                                   "reuse_key", "requires_approval", "approval_timeout_seconds")],
                          [None, None, True, False, False, False, False, 604800])
