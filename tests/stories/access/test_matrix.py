@@ -131,7 +131,7 @@ class Matrix(Story):
         certificate = f"mc-broken-{whose}"
         self.api.post("/api/v1/certificates", {"id": certificate, "name": certificate, "sans": [f"broken-{whose}.example.com"], "agent_ids": [agent.id],
                                                "team_id": f"t-{whose}", "profile_id": f"prof-{whose}"}, expect=201)
-        job = eventually("the job", lambda: [job for job in agent.work(30)[1]["jobs"] if job["certificate"]["id"] == certificate][0])
+        job = eventually("the job", lambda: [job for job in (agent.work(30)[1] or {"jobs": []})["jobs"] if job["certificate"]["id"] == certificate][0])
         error = {"code": "denied", "what": "this host makes no keys", "hint": "", "retryable": False}
         self.assertEqual(200, agent.ask("POST", f"/api/v1/agents/{agent.id}/jobs/{job['id']}/status",
                                         {"token": job["token"], "state": "Failed", "report": {"error": error}})[0])
