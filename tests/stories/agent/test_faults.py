@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 import unittest
 
 from base import AgentStory, NAME
@@ -12,6 +13,9 @@ from lib import tls
 from lib.fake_control import public_key_sha256
 from lib.fleet import program
 from lib.processes import Process, eventually, run
+from lib.story import IS_LONG
+
+ABSENCE_S = 600 if IS_LONG else 0
 
 
 class Replies(AgentStory):
@@ -69,11 +73,22 @@ class Absence(AgentStory):
         self.host.agent.kill()
         self.keep(self.host.start_agent())
         self.assertEqual([], self.control.jobs["job-2"]["reports"])
+        self.nobody_answers_for(ABSENCE_S)
         self.control.start()
         self.assertEqual("completed", self.await_state("job-2", "Completed")["outcome"])
         eventually("the spool is empty", lambda: os.listdir(spool) == [])
         self.assertEqual(1, self.nginx.reloads())
         self.stop_all()
+
+    def nobody_answers_for(self, seconds):
+        """The pauses between two attempts end growing after a minute: an hour is ten minutes, six times."""
+        time.sleep(seconds)
+        self.assertTrue(self.host.agent.is_running() and self.host.worker.is_running())
+        self.assertEqual(["job-2.json"], os.listdir(os.path.join(self.host.agent_dir, "spool")))
+        tries = self.host.agent.output().count(" event=work.failed ")
+        self.assertLessEqual(tries, 20 + seconds // 10, "it asks too often")
+        if seconds:
+            print(f"nobody answered for {seconds} s, it asked for work {tries} times")
 
     def test_an_absent_worker_is_waited_for(self):
         self.begin(start=False)
