@@ -102,7 +102,7 @@ int db_run(struct db *db, TALLOC_CTX *mem, const struct db_query *query, const s
 /** Prepare without running: does this database understand it, and may we? */
 int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err) CERTCTL_CHECKED;
 
-/** One statement on any connection of the pool, its own transaction. */
+/** One statement on any connection of the pool, its own transaction, repeated like one. */
 int db_once(struct db_pool *pool, TALLOC_CTX *mem, const struct db_query *query, const struct db_value *values,
 	size_t count, struct db_result **ret, struct certctl_error *err) CERTCTL_CHECKED;
 

@@ -156,12 +156,3 @@ void db_release(struct db *db)
 	}
 	give_slot(pool, db);
 }
-
-int db_once(struct db_pool *pool, TALLOC_CTX *mem, const struct db_query *query, const struct db_value *values,
-	size_t count, struct db_result **ret, struct certctl_error *err)
-{
-	CERTCTL_AUTO(db_release) struct db *db = NULL;
-	int rc = db_acquire(pool, &db, err);
-
-	return rc < 0 ? rc : db_run(db, mem, query, values, count, ret, err);
-}

@@ -1,4 +1,4 @@
-/* Transactions and their retry rule.  Knows nothing of what is done inside one. */
+/* Transactions, of many statements or one, and their retry rule.  Knows nothing of what is done inside one. */
 #include "connection.h"
 
 #include <string.h>
@@ -56,6 +56,25 @@ int db_transaction(struct db_pool *pool, db_work_fn *work, void *arg, struct cer
 		if (rc < 0)
 			return rc;
 		rc = db_try(db, "COMMIT", work, arg, &repeat, err);
+	}
+	return rc;
+}
+
+int db_once(struct db_pool *pool, TALLOC_CTX *mem, const struct db_query *query, const struct db_value *values,
+	size_t count, struct db_result **ret, struct certctl_error *err)
+{
+	bool repeat = true;
+	int rc = 0;
+
+	for (int tries = 0; repeat && db_pause(tries); tries++) {
+		CERTCTL_AUTO(db_release) struct db *db = NULL;
+
+		rc = db_acquire(pool, &db, err);
+		if (rc < 0)
+			return rc;
+		rc = db_run(db, mem, query, values, count, ret, err);
+		/* Alone it is a whole transaction; inside a unit it is a part of one. */
+		repeat = rc < 0 && !db->is_of_unit && may_repeat(db);
 	}
 	return rc;
 }
