@@ -146,3 +146,43 @@ BEGIN
 	FROM gone JOIN certificate_versions v ON v.job_id = gone.id;
 	RETURN QUERY SELECT unnest(stored);
 END $$;
+
+-- --- What a certificate shows of its placements ---
+
+-- Another version or another end is a fact of many columns.  A time alone, of a hundred thousand at once when a policy changes or a CA
+-- is replaced, is one join and touches nothing else of the rows.
+CREATE OR REPLACE FUNCTION keep_changed_placement_facts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := (SELECT array_agg(DISTINCT n.certificate_id::text) FROM changed n JOIN before o ON o.id = n.id
+		WHERE (n.version_id, n.ended_at) IS DISTINCT FROM (o.version_id, o.ended_at));
+BEGIN
+	IF ids IS NOT NULL THEN
+		PERFORM refresh_placement_facts(ids);
+	END IF;
+	UPDATE managed_certificates c SET renew_at = f.renew_at, failure = f.failure
+	FROM (SELECT p.certificate_id, min(p.renew_at) AS renew_at, min(p.failure) AS failure
+		FROM (SELECT DISTINCT n.certificate_id FROM changed n JOIN before o ON o.id = n.id
+			WHERE (n.version_id, n.ended_at) IS NOT DISTINCT FROM (o.version_id, o.ended_at)
+				AND (n.renew_at, n.failure) IS DISTINCT FROM (o.renew_at, o.failure)) AS moved
+		JOIN placements p ON p.certificate_id = moved.certificate_id WHERE p.ended_at IS NULL GROUP BY p.certificate_id) AS f
+	WHERE c.id = f.certificate_id AND (c.renew_at, c.failure) IS DISTINCT FROM (f.renew_at, f.failure);
+	RETURN NULL;
+END $$;
+
+-- --- References ---
+
+-- A job's placement says which certificate and agent it has, and its version is of that placement: each reference of its own would
+-- lock one more row of another table for each job, the issuer's for all of them.
+ALTER TABLE jobs DROP CONSTRAINT jobs_certificate_id_fkey, DROP CONSTRAINT jobs_agent_id_fkey, DROP CONSTRAINT jobs_issuer_id_fkey,
+	DROP CONSTRAINT jobs_version_id_fkey;
+ALTER TABLE issuance_intents DROP CONSTRAINT issuance_intents_issuer_id_fkey;
+-- The rare side looks: an issuer that a job waits for, or that was asked, is not deleted.
+CREATE FUNCTION keep_issuer_of_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM jobs WHERE runner = 'issuer/' || OLD.id) OR EXISTS (SELECT FROM issuance_intents WHERE issuer_id = OLD.id) THEN
+		RAISE EXCEPTION 'issuer % is still referenced by jobs', OLD.id USING ERRCODE = 'foreign_key_violation',
+			DETAIL = format('Key (id)=(%s) is still referenced from table "jobs".', OLD.id);
+	END IF;
+	RETURN OLD;
+END $$;
+CREATE TRIGGER keep_issuer_of_jobs BEFORE DELETE ON issuers FOR EACH ROW EXECUTE FUNCTION keep_issuer_of_jobs();

@@ -23,6 +23,8 @@
 #define POLL_MS 1000
 /* Fewer jobs than these are not worth commits of their own. */
 #define BATCH_MIN 8
+/* A batch takes about as long: its first job waits for its last one.  Far below a third of any lease. */
+#define BATCH_MS 200
 
 /* Jobs that one thread runs together: of one runner, one after the other. */
 struct batch {
@@ -191,9 +193,7 @@ static int fill_arrays(TALLOC_CTX *mem, struct jobs *jobs, struct claiming *clai
 		const struct job_runner *runner = &claiming->runners[i];
 		unsigned slot_count = runner->slots < claiming->room ? runner->slots : claiming->room;
 
-		claiming->each[i] = runner->takes_many
-					    ? paces_room(jobs->paces, runner->name, jobs->options.lease_s * 1000 / 3)
-					    : 1;
+		claiming->each[i] = runner->takes_many ? paces_room(jobs->paces, runner->name, BATCH_MS) : 1;
 		names[i] = runner->name;
 		slots[i] = talloc_asprintf(mem, "%u", slot_count * claiming->each[i]);
 		if (claiming->limit < (size_t)claiming->room * claiming->each[i])

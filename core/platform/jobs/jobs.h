@@ -50,7 +50,7 @@ struct job_timer {
 struct job_runner {
 	const char *name; /* "issuer/iss-local" */
 	unsigned slots;
-	bool takes_many; /* at once, on one slot, one after the other: as many as can start within a third of the lease */
+	bool takes_many; /* at once, on one slot, one after the other: as many as take a fifth of a second */
 };
 
 struct jobs_options {
