@@ -75,6 +75,31 @@ static int reply_progress(struct http_request *request, struct http_reply *reply
 	return rc < 0 ? rc : resource_reply(reply, status, shown_fields, rows, "bulk renewal", id, err);
 }
 
+/* What one transaction needs, and what it made. */
+struct asking {
+	struct http_request *request;
+	const struct bulk *bulk;
+	const char *filter, *ids, *id;
+};
+
+/* With its first piece: nobody else sees it before, so most are done when the reply leaves. */
+static int begin(struct db *db, void *arg, struct certctl_error *err)
+{
+	struct asking *asking = arg;
+	struct http_request *request = asking->request;
+	struct db_result *rows = NULL;
+	int rc = db_run(db, request, &query_bulk_create,
+		DB_VALUES(db_text(asking->filter), db_text(asking->ids), db_text(request->scope),
+			db_text(asking->bulk->reason), db_boolean(asking->bulk->dry_run),
+			db_text(audit_actor_of(request).name)),
+		&rows, err);
+
+	if (rc < 0)
+		return rc;
+	asking->id = db_get_text(rows, 0, "id");
+	return db_run(db, NULL, &query_bulk_piece, DB_VALUES(db_text(asking->id)), NULL, err);
+}
+
 /* What is not done when patience ends, or fails, the timer does. */
 static void do_some(struct http_request *request, const char *id)
 {
@@ -90,33 +115,26 @@ static void do_some(struct http_request *request, const char *id)
 int renewal_bulk(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
 {
 	struct bulk bulk = { 0 };
-	struct audit_actor actor = audit_actor_of(request);
-	struct db_result *rows = NULL;
-	const char *ids = NULL, *filter = NULL;
+	struct asking asking = { .request = request, .bulk = &bulk };
 	int rc = resource_read(request, reply, bulk_fields, &bulk, err);
 
-	if (rc == 0 && !(filter = filter_of(request, &bulk)))
+	if (rc == 0 && !(asking.filter = filter_of(request, &bulk)))
 		rc = certctl_fail(err, CERTCTL_E_INVALID,
 			"one of profile_id, owner_id, team_id, agent_id, issuer_id, certificate_ids is needed: nobody renews "
 			"everything by accident");
 	if (rc == 0 && bulk.certificate_ids.count > 0) {
-		ids = db_array(request, bulk.certificate_ids.items, bulk.certificate_ids.count);
-		rc = ids ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+		asking.ids = db_array(request, bulk.certificate_ids.items, bulk.certificate_ids.count);
+		rc = asking.ids ? 0 : certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
 	}
 	if (rc == 0)
-		rc = db_once(core_of(request)->db, request, &query_bulk_create,
-			DB_VALUES(db_text(filter), db_text(ids), db_text(request->scope), db_text(bulk.reason),
-				db_boolean(bulk.dry_run), db_text(actor.name)),
-			&rows, err);
+		rc = db_transaction(core_of(request)->db, begin, &asking, err);
 	if (rc < 0)
 		return rc;
-	const char *id = db_get_text(rows, 0, "id");
-
-	do_some(request, id);
+	do_some(request, asking.id);
 	if (!bulk.dry_run)
 		jobs_wake(core_of(request)->jobs);
-	http_reply_header(reply, "Location", talloc_asprintf(request, "/api/v1/bulk-renewals/%s", id));
-	return reply_progress(request, reply, id, bulk.dry_run ? 200 : 202, err);
+	http_reply_header(reply, "Location", talloc_asprintf(request, "/api/v1/bulk-renewals/%s", asking.id));
+	return reply_progress(request, reply, asking.id, bulk.dry_run ? 200 : 202, err);
 }
 
 int renewal_bulk_get(struct http_request *request, struct http_reply *reply, struct certctl_error *err)
