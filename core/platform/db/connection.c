@@ -196,18 +196,35 @@ static const struct db_query **prepared_slot(struct db *db, const struct db_quer
 	certctl_assert_failed("fewer named queries than DB_PREPARED_MAX", __FILE__, __LINE__, __func__);
 }
 
-int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err)
-{
-	const struct db_query **slot = prepared_slot(db, query);
+#define STATEMENT_NAME 64 /* of which PostgreSQL looks at 63 bytes */
 
+/* What the server knows it by: its place here, so that two queries of one name are two statements, then the name for its log. */
+static const char *statement_name(const struct db *db, const struct db_query *query, const struct db_query **slot,
+	char text[STATEMENT_NAME])
+{
+	snprintf(text, STATEMENT_NAME, "%zu_%s", (size_t)(slot - db->prepared), query->name);
+	return text;
+}
+
+static int prepare(struct db *db, const struct db_query *query, const struct db_query **slot, const char *name,
+	struct certctl_error *err)
+{
 	if (*slot)
 		return 0;
-	int sent = db->conn && PQsendPrepare(db->conn, query->name, query->sql, (int)query->count, query->types);
+	int sent = db->conn && PQsendPrepare(db->conn, name, query->sql, (int)query->count, query->types);
 	int rc = finish(db, NULL, sent, query->name, NULL, err);
 
 	if (rc == 0)
 		*slot = query;
 	return rc;
+}
+
+int db_prepare(struct db *db, const struct db_query *query, struct certctl_error *err)
+{
+	const struct db_query **slot = prepared_slot(db, query);
+	char name[STATEMENT_NAME];
+
+	return prepare(db, query, slot, statement_name(db, query, slot, name), err);
 }
 
 /* oids of pg_type, fixed for all time */
@@ -240,15 +257,16 @@ int db_run(struct db *db, TALLOC_CTX *mem, const struct db_query *query, const s
 			texts[i] = numbers[i];
 		}
 	}
-	int rc = query->name ? db_prepare(db, query, err) : 0;
-
-	if (rc < 0)
-		return rc;
 	if (!query->name)
 		return finish(db, mem,
 			db->conn &&
 				PQsendQueryParams(db->conn, query->sql, (int)count, query->types, texts, NULL, NULL, 0),
 			"statement", ret, err);
-	return finish(db, mem, PQsendQueryPrepared(db->conn, query->name, (int)count, texts, NULL, NULL, 0),
-		query->name, ret, err);
+	const struct db_query **slot = prepared_slot(db, query);
+	char name[STATEMENT_NAME];
+	int rc = prepare(db, query, slot, statement_name(db, query, slot, name), err);
+
+	return rc < 0 ? rc
+		      : finish(db, mem, PQsendQueryPrepared(db->conn, name, (int)count, texts, NULL, NULL, 0),
+				query->name, ret, err);
 }

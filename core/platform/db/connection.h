@@ -6,7 +6,7 @@
 
 #include <libpq-fe.h>
 
-#define DB_PREPARED_MAX 512
+#define DB_PREPARED_MAX 1024 /* every named query, all that the resource engine keeps (256), and room */
 
 struct db {
 	struct db_pool *pool;
