@@ -6,6 +6,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, '{}'));
 INSERT INTO audit_events (id, "timestamp", action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details)
 SELECT id, to_timestamp(ms / 1000.0), 'api_call', actor, actor_type, source_ip, request_id, 'api', resource_id, details
 FROM jsonb_to_recordset($1) AS call (id text, ms bigint, actor text, actor_type text, source_ip text, request_id text,
+	resource_id text, details jsonb);
+
+-- Some may be there: whether they were written before is not known.  A third dearer than to know that none is.
+-- name: audit_calls_record_again  $1 calls jsonb
+INSERT INTO audit_events (id, "timestamp", action, actor, actor_type, source_ip, request_id, resource_type, resource_id, details)
+SELECT id, to_timestamp(ms / 1000.0), 'api_call', actor, actor_type, source_ip, request_id, 'api', resource_id, details
+FROM jsonb_to_recordset($1) AS call (id text, ms bigint, actor text, actor_type text, source_ip text, request_id text,
 	resource_id text, details jsonb)
 ON CONFLICT (id) DO NOTHING;
 

@@ -22,7 +22,7 @@
 struct call {
 	struct call *next;
 	struct http_request *held; /* NULL: its reply has left */
-	bool is_read;
+	bool is_read, was_tried;   /* it may be written already */
 	struct certctl_buffer row; /* JSON */
 };
 
@@ -203,9 +203,11 @@ static struct call *take_group(struct audit_calls *calls, bool *ret_is_over)
 static int write_group(struct audit_calls *calls, TALLOC_CTX *mem, const struct call *group, struct certctl_error *err)
 {
 	struct certctl_buffer rows;
+	bool was_tried = false;
 
 	certctl_buffer_init(&rows, mem, GROUP_BYTES_MAX);
 	for (const struct call *call = group; call; call = call->next) {
+		was_tried |= call->was_tried;
 		certctl_buffer_puts(&rows, call == group ? "[" : ",");
 		certctl_buffer_append(&rows, call->row.data, call->row.len);
 	}
@@ -213,11 +215,14 @@ static int write_group(struct audit_calls *calls, TALLOC_CTX *mem, const struct 
 	int rc = certctl_buffer_finish(&rows, err);
 
 	return rc < 0 ? rc
-		      : db_once(calls->db, NULL, &query_audit_calls_record, DB_VALUES(db_text(rows.data)), NULL, err);
+		      : db_once(calls->db, NULL,
+				was_tried ? &query_audit_calls_record_again : &query_audit_calls_record,
+				DB_VALUES(db_text(rows.data)), NULL, err);
 }
 
 static void put_back(struct audit_calls *calls, struct call *call)
 {
+	call->was_tried = true;
 	pthread_mutex_lock(&calls->lock);
 	call->next = calls->first;
 	if (!calls->first)
