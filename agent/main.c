@@ -6,6 +6,7 @@
 #include <certctl/log.h>
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,7 @@ int main(int argc, char **argv)
 	if (arguments.program.is_sample)
 		return certctl_settings_print_sample(certctl_agent_fields) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	certctl_program_keep_private();
+	mallopt(M_ARENA_MAX, 1); /* four threads that mostly wait: a heap for each costs memory and wins nothing */
 	TALLOC_CTX *mem = talloc_new(NULL);
 	int rc = start(mem, &arguments, &err);
 
