@@ -14,10 +14,7 @@ static const struct resource_column columns[] = {
 	{ .field = "common_name", .sort = "coalesce(r.common_name, '')", .is_never_null = true },
 	{ .field = "not_after", .sort = NOT_AFTER, .is_never_null = true },
 	{ .field = "expiring_at", .sort = EXPIRING_AT, .is_never_null = true },
-	{ .field = "key_size",
-		.output =
-			"CASE r.key_type WHEN 'ECDSA_P256' THEN 256 WHEN 'ECDSA_P384' THEN 384 WHEN 'ED25519' THEN 256 "
-			"ELSE substr(r.key_type, 5)::int END" },
+	{ .field = "key_size", .output = "key_size(r.key_type)" },
 	{ 0 },
 };
 
@@ -83,6 +80,7 @@ const struct resource certificates_resource = { .kind = "certificate",
 	.id_prefix = "mc-",
 	.table = "managed_certificates",
 	.from = "certificates r",
+	.members = "r.members", /* a new member: there, too (0014_inventory.sql) */
 	.fields = certificate_fields,
 	.size = sizeof(struct certificate),
 	.verbs = RESOURCE_ALL,

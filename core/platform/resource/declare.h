@@ -128,6 +128,11 @@ struct resource {
 	const char *table;     /* what is written to, with a column `id` */
 	const char *from;      /* what is read: "a_view r", "table r JOIN ..."; NULL: "<table> r" */
 	const char *key;       /* the id in `from`; NULL: "r.id" */
+	/**
+	 * Expression with all that is shown of a row as it stands in replies, `"id":"t-1","name":"a"`, where pages must be cheap: one text costs
+	 * a tenth of its columns.  A test compares it with them.  NULL: replies are written column by column.
+	 */
+	const char *members;
 	const struct certctl_field *fields;
 	size_t size; /* of the struct behind the fields */
 	uint32_t verbs;

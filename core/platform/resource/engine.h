@@ -72,13 +72,16 @@ int statement_once(struct statement *statement, const struct resource_services *
 
 /* --- Rows and values ------------------------------------------------------------------------------------------------ */
 
-/* "r.id AS id, r.name AS name": what is shown, in its order. */
+/* What is shown: "r.id AS id, r.name AS name" in its order, or the one text that has it, with the id behind it. */
 void resource_put_outputs(struct certctl_buffer *out, const struct resource_bound *bound);
+/* The whole object of what resource_put_outputs() asked for. */
+void resource_write_one(struct certctl_buffer *out, const struct resource_bound *bound, const struct db_result *rows,
+	size_t row);
+/* The whole object of a text that has its members. */
+void resource_write_members_text(struct certctl_buffer *out, const char *members);
 /* The whole object; column i of the result, from `first` on, is column i of `columns`. */
 void resource_write_row(struct certctl_buffer *out, const struct bound_column *const *columns, size_t count,
 	const struct db_result *rows, size_t row, int first);
-void resource_write_one(struct certctl_buffer *out, const struct resource_bound *bound, const struct db_result *rows,
-	size_t row);
 void resource_write_value(struct certctl_buffer *out, const struct certctl_field *field, const char *text);
 /* Is it one of the field's choices, when it is of those?  INVALID names them. */
 int resource_check_choice(const struct certctl_field *fields, const char *name, const char *text,

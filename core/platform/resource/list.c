@@ -140,7 +140,9 @@ static void put_page(struct statement *statement, const struct listing *listing,
 	certctl_buffer_printf(&statement->text, "SELECT %s", listing->bound->key);
 	for (size_t key = 0; key < listing->sort_count; key++)
 		certctl_buffer_printf(&statement->text, ", %s", expression(listing, key));
-	for (size_t i = 0; i < listing->column_count; i++)
+	if (listing->is_whole)
+		certctl_buffer_printf(&statement->text, ", %s", listing->bound->resource->members);
+	for (size_t i = 0; !listing->is_whole && i < listing->column_count; i++)
 		certctl_buffer_printf(&statement->text, ", %s", listing->columns[i]->output);
 	put_from(statement, listing);
 	if (part != PART_ALL)
@@ -278,7 +280,12 @@ static const char *next_cursor(const struct listing *listing)
 static void write_row(const struct listing *listing, const struct list_part *part, size_t row,
 	struct certctl_buffer *out)
 {
-	resource_write_row(out, listing->columns, listing->column_count, part->rows, row, (int)listing->sort_count + 1);
+	int first = (int)listing->sort_count + 1;
+
+	if (listing->is_whole)
+		resource_write_members_text(out, db_value_at(part->rows, row, first));
+	else
+		resource_write_row(out, listing->columns, listing->column_count, part->rows, row, first);
 	if (!listing->is_extended || out->len == 0)
 		return;
 	out->len--;

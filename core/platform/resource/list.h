@@ -27,6 +27,7 @@ struct listing {
 	const struct resource_bound *bound;
 	const struct bound_column *columns[LIST_COLUMNS_MAX]; /* that are shown */
 	size_t column_count;
+	bool is_whole;               /* all of them, in the one text that has them */
 	bool is_extended;            /* members that no column has are wanted */
 	struct statement values;     /* " AND ..." of the filters, with their values */
 	struct certctl_buffer joins; /* of the filters */

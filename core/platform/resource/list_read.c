@@ -37,6 +37,7 @@ static int read_fields(struct listing *listing, struct certctl_error *err)
 	bool marks[LIST_COLUMNS_MAX] = { false };
 
 	certctl_assert(bound->shown_count <= LIST_COLUMNS_MAX);
+	listing->is_whole = !names && bound->resource->members;
 	listing->is_extended = !names && bound->resource->extend;
 	for (const char *word = names; word; word++) {
 		size_t len = strcspn(word, ",");

@@ -5,6 +5,10 @@
 
 void resource_put_outputs(struct certctl_buffer *out, const struct resource_bound *bound)
 {
+	if (bound->resource->members) {
+		certctl_buffer_printf(out, "%s AS members, %s AS id", bound->resource->members, bound->key);
+		return;
+	}
 	for (size_t i = 0; i < bound->shown_count; i++)
 		certctl_buffer_printf(out, "%s%s AS %s", i ? ", " : "", bound->shown[i].output,
 			bound->shown[i].field->name);

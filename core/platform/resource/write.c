@@ -127,9 +127,20 @@ void resource_write_row(struct certctl_buffer *out, const struct bound_column *c
 	certctl_buffer_append(out, "}", 1);
 }
 
+void resource_write_members_text(struct certctl_buffer *out, const char *members)
+{
+	certctl_buffer_append(out, "{", 1);
+	certctl_buffer_puts(out, members);
+	certctl_buffer_append(out, "}", 1);
+}
+
 void resource_write_one(struct certctl_buffer *out, const struct resource_bound *bound, const struct db_result *rows,
 	size_t row)
 {
+	if (bound->resource->members) {
+		resource_write_members_text(out, db_value_at(rows, row, 0));
+		return;
+	}
 	for (size_t i = 0; i < bound->shown_count; i++) {
 		certctl_buffer_append(out, i ? "," : "{", 1);
 		certctl_buffer_append(out, bound->shown[i].key, bound->shown[i].key_len);
