@@ -6,61 +6,42 @@
 #include "core/features/fleet/fleet.h"
 #include "core/identity.h"
 #include "core/platform/db/cluster.h"
+#include "core/state.h"
+#include "core/wiring.h"
 
 #include <certctl/files.h>
 #include <certctl/log.h>
-#include <certctl/name.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FEATURES_MAX 64
-#define ADMIN_KEY    "admin.key"
-#define CA_FILE      "ca.pem"
+#define ADMIN_KEY "admin.key"
+#define CA_FILE   "ca.pem"
 
 struct server {
 	struct settings settings;
 	struct core core;
 	struct db_cluster *cluster; /* NULL: somebody else's database */
 	int lock_fd;
-	const char *ca_pem, *url, *agents_url, *ca_file, *admin_key_file, *worker;
+	const char *ca_pem, *url, *agents_url, *ca_file, *admin_key_file;
+	const char *worker, *former_worker; /* in the column `worker` of jobs: ours, and that of who was here before */
 	struct own_identities *identities;
-	const struct http_route *routes[FEATURES_MAX + 1], *agent_routes[FEATURES_MAX + 1];
-	const struct job_step *steps[FEATURES_MAX + 1];
-	const struct job_timer *timers[FEATURES_MAX + 1];
+	struct wiring wiring;
 };
-
-/* --- State directory ------------------------------------------------------------------------------------------------- */
-
-/* Two servers on one directory would share a private cluster and a CA's files. */
-static int lock_state(struct server *server, struct certctl_error *err)
-{
-	char *path = talloc_asprintf(server, "%s/certctld.lock", server->settings.state_dir);
-
-	server->lock_fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-	if (server->lock_fd < 0)
-		return certctl_fail_errno(err, errno, "%s", path ? path : "certctld.lock");
-	if (flock(server->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return certctl_fail(err, CERTCTL_E_CONFLICT, "%s: another certctld runs here",
-			server->settings.state_dir);
-	return 0;
-}
 
 static int open_state(struct server *server, struct certctl_error *err)
 {
-	CERTCTL_AUTO_CLOSE int fd = -1;
-	/* Its database user must be able to pass through; what is private in it is so by its own mode. */
-	int rc = certctl_dir_make(server->settings.state_dir, 0711, &fd, err);
+	const char *dir = server->settings.state_dir;
+	char hostname[64] = "localhost";
 
-	if (rc < 0)
-		return certctl_error_prefix(err, "state_dir");
-	server->ca_file = talloc_asprintf(server, "%s/" CA_FILE, server->settings.state_dir);
-	server->admin_key_file = talloc_asprintf(server, "%s/" ADMIN_KEY, server->settings.state_dir);
-	return lock_state(server, err);
+	gethostname(hostname, sizeof(hostname) - 1);
+	server->worker = talloc_asprintf(server, "server/%s/%d", hostname, (int)getpid());
+	server->ca_file = talloc_asprintf(server, "%s/" CA_FILE, dir);
+	server->admin_key_file = talloc_asprintf(server, "%s/" ADMIN_KEY, dir);
+	if (!server->worker || !server->ca_file || !server->admin_key_file)
+		return certctl_fail(err, CERTCTL_E_NO_MEMORY, "out of memory");
+	return state_open(server, dir, server->worker, &server->lock_fd, &server->former_worker, err);
 }
 
 /* --- Database -------------------------------------------------------------------------------------------------------- */
@@ -117,106 +98,7 @@ static int open_database(struct server *server, struct certctl_error *err)
 	return rc < 0 ? rc : db_pool_new(server, &options, &server->core.db, err);
 }
 
-/* --- Features -------------------------------------------------------------------------------------------------------- */
-
-static struct db_pool *database_of(const struct http_request *request)
-{
-	return core_of(request)->db;
-}
-
-static int collect_routes(struct server *server, struct certctl_error *err)
-{
-	struct resource_services *services = &server->core.resources;
-	struct feature_routes *tables = NULL;
-	int rc = resource_services_init(server, services, err);
-
-	if (rc < 0)
-		return rc;
-	services->db = database_of;
-	services->record = audit_record_change;
-	rc = features_routes(server, services, &tables, err);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; tables[i].feature; i++) {
-		certctl_assert(i < FEATURES_MAX);
-		server->routes[i] = tables[i].routes;
-	}
-	return 0;
-}
-
-static void collect_features(struct server *server)
-{
-	size_t agent_routes = 0, steps = 0, timers = 0;
-
-	for (size_t i = 0; features[i]; i++) {
-		certctl_assert(i < FEATURES_MAX);
-		if (features[i]->agent_routes)
-			server->agent_routes[agent_routes++] = features[i]->agent_routes;
-		if (features[i]->steps)
-			server->steps[steps++] = features[i]->steps;
-		if (features[i]->timers)
-			server->timers[timers++] = features[i]->timers;
-	}
-}
-
-static int start_features(struct server *server, struct certctl_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && features[i]; i++)
-		if (features[i]->start)
-			rc = features[i]->start(&server->core, server, err);
-	return rc;
-}
-
-static void stop_features(struct server *server)
-{
-	for (size_t i = 0; features[i]; i++)
-		if (features[i]->stop)
-			features[i]->stop(&server->core);
-}
-
-static http_finished_fn *finished_of_features(void)
-{
-	http_finished_fn *finished = NULL;
-
-	for (size_t i = 0; features[i]; i++) {
-		certctl_assert(!finished || !features[i]->finished);
-		finished = features[i]->finished ? features[i]->finished : finished;
-	}
-	return finished;
-}
-
-static http_handler_fn *around_of_features(void)
-{
-	http_handler_fn *around = NULL;
-
-	for (size_t i = 0; features[i]; i++) {
-		certctl_assert(!around || !features[i]->around);
-		around = features[i]->around ? features[i]->around : around;
-	}
-	return around;
-}
-
-static void woken(void *context)
-{
-	for (size_t i = 0; features[i]; i++)
-		if (features[i]->woken)
-			features[i]->woken(context);
-}
-
-static void ended(void *context, const char *job_id)
-{
-	for (size_t i = 0; features[i]; i++)
-		if (features[i]->job_ended)
-			features[i]->job_ended(context, job_id);
-}
-
-static int runners(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
-	struct certctl_error *err)
-{
-	return connectors_runners(((struct core *)context)->connectors, mem, ret, ret_count, err);
-}
+/* --- What features work with --------------------------------------------------------------------------------------------- */
 
 /* A list of the settings as connectors want it. */
 static const char *const *null_terminated(TALLOC_CTX *mem, const struct certctl_list *list)
@@ -309,7 +191,7 @@ static int listen_all(struct server *server, const struct own_identity identitie
 	const struct settings *settings = &server->settings;
 	struct http_listener_options operators = { .name = LISTENER_OPERATORS,
 		.address = settings->http.listen,
-		.routes = server->routes,
+		.routes = server->wiring.routes,
 		.authenticate = access_authenticate,
 		.connections_max = (unsigned)settings->http.connections,
 		.origins = settings->http.cors_origins.items,
@@ -319,7 +201,7 @@ static int listen_all(struct server *server, const struct own_identity identitie
 	/* Many connections that mostly wait: small pools. */
 	struct http_listener_options agents = { .name = LISTENER_AGENTS,
 		.address = settings->http.agents_listen,
-		.routes = server->agent_routes,
+		.routes = server->wiring.agent_routes,
 		.authenticate = fleet_authenticate,
 		.client_ca_pem = server->ca_pem,
 		.tls_priority = settings->tls.priority,
@@ -331,17 +213,24 @@ static int listen_all(struct server *server, const struct own_identity identitie
 	return rc < 0 ? rc : listen_on(server, &agents, &identities[OWN_AGENTS], &server->agents_url, err);
 }
 
+static int runners(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
+	struct certctl_error *err)
+{
+	return connectors_runners(((struct core *)context)->connectors, mem, ret, ret_count, err);
+}
+
 static int start_engine(struct server *server, struct certctl_error *err)
 {
 	struct jobs_options options = { .db = server->core.db,
 		.worker = server->worker,
+		.former_worker = server->former_worker,
 		.threads = (unsigned)server->settings.jobs.workers,
 		.lease_s = server->settings.jobs.lease_seconds,
-		.steps = server->steps,
-		.timers = server->timers,
+		.steps = server->wiring.steps,
+		.timers = server->wiring.timers,
 		.runners = runners,
-		.woken = woken,
-		.ended = ended,
+		.woken = wiring_woken,
+		.ended = wiring_ended,
 		.context = &server->core };
 
 	return jobs_start(server, &options, &server->core.jobs, err);
@@ -351,8 +240,8 @@ static int start_serving(struct server *server, struct certctl_error *err)
 {
 	struct http_options options = { .context = &server->core,
 		.workers = (unsigned)server->settings.http.workers,
-		.finished = finished_of_features(),
-		.around = around_of_features() };
+		.finished = server->wiring.finished,
+		.around = server->wiring.around };
 	struct own_identity identities[OWN_COUNT] = { 0 };
 	TALLOC_CTX *secrets = talloc_new(server);
 	int rc = own_identities_new(server, &server->core, server->ca_pem, secrets, &server->identities, identities,
@@ -381,20 +270,16 @@ static int set_up_access(struct server *server, TALLOC_CTX *mem, const char **re
 
 static int start(struct server *server, TALLOC_CTX *mem, const char **ret_admin_key, struct certctl_error *err)
 {
-	char hostname[64] = "localhost";
 	int rc = 0;
 
-	gethostname(hostname, sizeof(hostname) - 1);
-	server->worker = talloc_asprintf(server, "server/%s/%d", hostname, (int)getpid());
 	server->core.settings = &server->settings;
-	collect_features(server);
-	rc = collect_routes(server, err);
+	rc = wiring_collect(server, &server->core, &server->wiring, err);
 	if (rc == 0)
 		rc = open_state(server, err);
 	if (rc == 0)
 		rc = open_database(server, err);
 	if (rc == 0)
-		rc = start_features(server, err);
+		rc = wiring_start(server, &server->core, err);
 	if (rc == 0)
 		rc = open_sealing(server, err);
 	if (rc == 0)
@@ -456,7 +341,7 @@ void server_stop(struct server *server)
 	if (server->core.http)
 		http_server_stop(server->core.http);
 	TALLOC_FREE(server->core.jobs);
-	stop_features(server);
+	wiring_stop(&server->core);
 	TALLOC_FREE(server->core.http);
 	TALLOC_FREE(server->core.connectors);
 	TALLOC_FREE(server->core.db);

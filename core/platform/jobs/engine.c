@@ -451,6 +451,23 @@ static int start_threads(struct jobs *jobs, struct certctl_error *err)
 	return error_number ? certctl_fail_errno(err, error_number, "jobs: thread") : 0;
 }
 
+/* Otherwise what it had waits for minutes, though nobody works on it. */
+static int let_former_go(struct jobs *jobs, struct certctl_error *err)
+{
+	const char *former = jobs->options.former_worker;
+	struct db_result *rows = NULL;
+
+	if (!former)
+		return 0;
+	int rc = db_once(jobs->options.db, jobs, &query_jobs_let_go, DB_VALUES(db_text(former)), &rows, err);
+
+	if (rc == 0 && db_rows(rows) > 0)
+		certctl_log(CERTCTL_LOG_NOTICE, "jobs.taken_over", "from", former, "jobs",
+			certctl_num((int64_t)db_rows(rows)), NULL);
+	talloc_free(rows);
+	return rc;
+}
+
 int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs **ret, struct certctl_error *err)
 {
 	struct jobs *jobs = talloc_zero(mem, struct jobs);
@@ -475,8 +492,10 @@ int jobs_start(TALLOC_CTX *mem, const struct jobs_options *options, struct jobs 
 	pthread_cond_init(&jobs->has_room, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	talloc_set_destructor(jobs, destroy);
-	int rc = start_threads(jobs, err);
+	int rc = let_former_go(jobs, err);
 
+	if (rc == 0)
+		rc = start_threads(jobs, err);
 	if (rc == 0)
 		rc = timers_start(jobs, options->db, options->timers, options->context, timer_done, jobs, &jobs->timers,
 			err);

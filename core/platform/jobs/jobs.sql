@@ -16,6 +16,10 @@ WHERE id IN (
 RETURNING id, type, step, token, attempts, attempts_max, certificate_id, placement_id, agent_id, issuer_id, runner, priority, run_at)
 SELECT * FROM claimed ORDER BY runner, step, priority, run_at;
 
+-- A worker that has ended holds nothing any more: what it had is due, as if the leases were over.
+-- name: jobs_let_go  $1 worker text
+UPDATE jobs SET lease_until = clock.now(), updated_at = clock.now() WHERE worker = $1 AND lease_until > clock.now() RETURNING id;
+
 -- name: job_release  $1 id text, $2 token bigint, $3 state text, $4 step text, $5 delay_s bigint, $6 error jsonb, $7 saved_state text, $8 saved_state_version text, $9 hold_reason text
 UPDATE jobs SET state = $3, step = $4, lease_until = NULL, worker = NULL, run_at = clock.now() + make_interval(secs => $5),
 	error = $6, saved_state = coalesce($7, saved_state), saved_state_version = coalesce($8, saved_state_version),

@@ -55,6 +55,24 @@ static struct db_result *claim(const char *worker, const char *slots, int limit,
 	return rows;
 }
 
+static void what_an_ended_worker_had_is_due_at_once(void)
+{
+	struct certctl_error err = { 0 };
+	struct db_result *rows = NULL;
+
+	empty();
+	new_inventory("mc-former", 3);
+	new_jobs("mc-former");
+	CU_ASSERT_EQUAL(db_rows(claim("server/a/1", "{2,0}", 2, 600)), 2);
+	CU_ASSERT_EQUAL(db_rows(claim("server/b/1", "{1,0}", 1, 600)), 1);
+	ASSERT_OK(db_once(test_database(), test_mem(), &query_jobs_let_go, DB_VALUES(db_text("server/a/1")), &rows,
+			  &err),
+		err);
+	CU_ASSERT_EQUAL(db_rows(rows), 2);
+	CU_ASSERT_EQUAL(db_rows(claim("server/a/2", "{9,0}", 9, 600)), 2);
+	CU_ASSERT_EQUAL(db_rows(claim("server/a/2", "{9,0}", 9, 600)), 0);
+}
+
 static void a_claim_takes_what_the_slots_allow_and_no_more(void)
 {
 	empty();
@@ -408,6 +426,7 @@ static void backoff_grows_is_bounded_and_keeps_what_the_ca_said(void)
 
 const struct test tests[] = {
 	TEST(a_claim_takes_what_the_slots_allow_and_no_more),
+	TEST(what_an_ended_worker_had_is_due_at_once),
 	TEST(nobody_claims_for_an_issuer_it_has_not_open),
 	TEST(an_expired_lease_is_claimed_again_with_another_token),
 	TEST(a_holder_whose_lease_was_lost_writes_nothing),
