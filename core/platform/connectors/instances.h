@@ -16,7 +16,7 @@ struct instance {
 	int64_t retry_ms, wait_ms;           /* refused: looked at again then, so long after the last time */
 	struct certctl_connector *connector; /* NULL: refused */
 	struct certctl_error why;            /* of the last refusal; code 0: none */
-	const char *type, *options;          /* what was refused, to try it again: of files, which nobody reads meanwhile */
+	const char *type, *options; /* what was refused, to try it again: of files, which nobody reads meanwhile */
 };
 
 struct connectors {

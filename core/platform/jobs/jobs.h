@@ -55,11 +55,11 @@ struct job_runner {
 
 struct jobs_options {
 	struct db_pool *db;
-	const char *worker;                    /* this process, in the column `worker` */
-	const char *former_worker;             /* one that runs no more for certain: its leases are over.  NULL: nobody */
-	unsigned threads;                      /* 0: 4 */
-	int64_t lease_s;                       /* 0: 120; longer than any step takes */
-	const struct job_step *const *steps;   /* tables, NULL-terminated */
+	const char *worker;                  /* this process, in the column `worker` */
+	const char *former_worker;           /* one that runs no more for certain: its leases are over.  NULL: nobody */
+	unsigned threads;                    /* 0: 4 */
+	int64_t lease_s;                     /* 0: 120; longer than any step takes */
+	const struct job_step *const *steps; /* tables, NULL-terminated */
 	const struct job_timer *const *timers; /* the same; NULL: none */
 	int (*runners)(void *context, TALLOC_CTX *mem, struct job_runner **ret, size_t *ret_count,
 		struct certctl_error *err);

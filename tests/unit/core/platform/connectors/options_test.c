@@ -245,8 +245,7 @@ static void secrets_take_the_places_of_masks_and_no_others(void)
 		parse("{\"host\":\"other\",\"password\":\"pass\",\"file\":\"secret:corp\",\"list\":[\"one\",\"x\"],"
 		      "\"deep\":{\"a\":\"two\"}}");
 	CERTCTL_AUTO(json_decref)
-	json_t *lost = parse("{\"file\":\"***\"}"),
-	       *gone = parse("{\"file\":\"secret:none\"}");
+	json_t *lost = parse("{\"file\":\"***\"}"), *gone = parse("{\"file\":\"secret:none\"}");
 
 	ASSERT_OK(connector_options_reveal(&settings, shown, full, &err), err);
 	ASSERT_TEXT(text_of(shown), "{\"host\":\"h\",\"password\":\"pass\",\"file\":\"from the file\","

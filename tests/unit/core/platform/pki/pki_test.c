@@ -195,20 +195,24 @@ static void a_certificate_that_is_not_the_ordered_one_is_refused(void)
 	ASSERT_OK(pki_issued_check(&good, csr->public_key_sha256, &order, true, &err), err);
 	bad = good;
 	bad.serial = talloc_strdup(test_mem(), "4a02");
-	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "serial", err);
+	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "serial",
+		err);
 	ASSERT_OK(pki_issued_check(&bad, csr->public_key_sha256, &order, false, &err), err);
 	bad = good;
 	bad.not_after_unix_s++;
-	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "dates", err);
+	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "dates",
+		err);
 	bad = good;
 	bad.is_ca = true;
 	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "CA", err);
 	bad = good;
 	bad.public_key_sha256[0] ^= 1;
-	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "another key", err);
+	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL,
+		"another key", err);
 	bad = good;
 	bad.names = csr->names + 1; /* none */
-	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "missing", err);
+	ASSERT_FAILS(pki_issued_check(&bad, csr->public_key_sha256, &order, true, &err), CERTCTL_E_PROTOCOL, "missing",
+		err);
 }
 
 static void a_certificate_has_the_usages_that_were_ordered(void)
@@ -250,7 +254,8 @@ static void a_certificate_has_the_usages_that_were_ordered(void)
 			ASSERT_FAILS(pki_issued_check(&leaf, csr->public_key_sha256, &order, rows[i].takes_order, &err),
 				CERTCTL_E_PROTOCOL, rows[i].words, err);
 		else
-			ASSERT_OK(pki_issued_check(&leaf, csr->public_key_sha256, &order, rows[i].takes_order, &err), err);
+			ASSERT_OK(pki_issued_check(&leaf, csr->public_key_sha256, &order, rows[i].takes_order, &err),
+				err);
 	}
 }
 
