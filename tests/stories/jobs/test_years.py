@@ -16,7 +16,7 @@ from lib.story import IS_LONG, Story
 COUNT, DAYS, STEP_H = (5000, 730, 2) if IS_LONG else (100, 365, 8)
 FAILURE_RATE = 0.05
 FILES = ("core/platform/jobs/jobs.sql", "core/features/issuance/issuance.sql", "core/features/alarms/alarms.sql")
-WANTED = ("job_claim", "job_release", "job_end", "jobs_prioritize", "partitions_make", "renewal_scan", "placement_take_version", "alarms_scan")
+WANTED = ("job_claim", "job_release", "job_end", "jobs_prioritize", "partitions_make", "renewal_scan", "alarms_scan")
 # Invariants about the trail and about live agents speak of real programs.
 NOT_HERE = ("A completed issuance", "A lease", "A CA was asked")
 

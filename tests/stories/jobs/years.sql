@@ -19,19 +19,12 @@ $$;
 CREATE PROCEDURE issue(j jobs) LANGUAGE plpgsql AS $$
 DECLARE
 	hash text := encode(sha256(j.id::bytea), 'hex');
-	version text;
+	now_s bigint := extract(epoch FROM clock.now());
 	lifetime_s bigint := (SELECT lifetime_seconds FROM certificate_rules WHERE certificate_id = j.certificate_id);
 BEGIN
-	INSERT INTO certificate_versions (certificate_id, placement_id, sequence, job_id, issuer_id, serial_number, subject, issuer_dn, key_type,
-		not_before, not_after, fingerprint_sha256, public_key_sha256, csr_sha256, leaf, chain)
-	SELECT j.certificate_id, j.placement_id, coalesce(max(sequence), 0) + 1, j.id, 'iss-sim', left(hash, 40), '', '', 'ECDSA_P256',
-		clock.now() - interval '5 minutes', clock.now() + make_interval(secs => lifetime_s - 301), hash, hash, hash, '', ''
-	FROM certificate_versions WHERE placement_id = j.placement_id RETURNING id INTO version;
-	UPDATE issuance_intents SET closed_at = clock.now(), outcome = 'issued', csr_sha256 = hash WHERE job_id = j.id AND outcome IS NULL;
-	PERFORM run_placement_take_version(j.placement_id, version);
-	INSERT INTO audit_events (action, actor, actor_type, resource_type, resource_id, details)
-	VALUES ('certificate_renewed', 'certctld', 'server', 'certificate', j.certificate_id, jsonb_build_object('version_id', version));
-	PERFORM run_job_end(j.id, j.token, 'Completed', NULL, NULL, NULL, version);
+	PERFORM store_issued(jsonb_build_array(jsonb_build_object('job_id', j.id, 'token', j.token, 'subject', '', 'issuer_dn', '',
+		'serial_number', left(hash, 40), 'key_type', 'ECDSA_P256', 'not_before_s', now_s - 300, 'not_after_s', now_s + lifetime_s - 301,
+		'fingerprint_sha256', hash, 'public_key_sha256', hash, 'leaf', '', 'chain', '')));
 	UPDATE counts SET value = value + 1 WHERE name = 'issued';
 END $$;
 
@@ -61,13 +54,14 @@ BEGIN
 	WHILE run_renewal_scan() > 0 LOOP END LOOP;
 	PERFORM run_jobs_prioritize();
 	-- the agents make keys and requests
-	UPDATE jobs SET state = 'Pending', step = 'issue', csr = '', run_at = clock.now() WHERE state = 'AwaitingCSR' AND due_at <= clock.now();
+	UPDATE jobs SET state = 'Pending', step = 'issue', csr = '', csr_sha256 = encode(sha256(id::bytea), 'hex'), run_at = clock.now()
+	WHERE state = 'AwaitingCSR' AND due_at <= clock.now();
 	PERFORM run_job_claim('sim', 3600, ARRAY['issuer/iss-sim'], ARRAY[1000000], 1000000);
 	FOR j IN SELECT * FROM jobs WHERE state = 'Running' LOOP
 		UPDATE jobs SET attempts = attempts + 1 WHERE id = j.id;
 		INSERT INTO issuance_intents (job_id, attempt, issuer_id, serial_number, not_before, not_after, csr_sha256, token, is_reserving)
 		VALUES (j.id, j.attempts + 1, 'iss-sim', left(encode(sha256(j.id::bytea), 'hex'), 40), clock.now(), clock.now() + interval '1 day',
-			repeat('a', 64), j.token, j.attempts = 0);
+			j.csr_sha256, j.token, j.attempts = 0);
 		IF is_away THEN
 			CALL fail(j, 'the CA is away');
 		ELSIF random() < failure_rate THEN
