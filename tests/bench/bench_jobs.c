@@ -3,24 +3,17 @@
  * renewals that wait for their CA, claimed, signed, stored and recorded.
  */
 #include "bench.h"
-#include "https.h"
+#include "plane.h"
 
 #include "core/features/issuance/issuance.sql.h"
-#include "core/platform/db/cluster.h"
-#include "core/platform/db/db.h"
 
-#include <certctl/files.h>
 #include <certctl/log.h>
 #include <certctl/x509.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT    "1000000"
@@ -29,8 +22,6 @@
 #define RENEWALS 5000
 #define REPEATS  3
 
-static char folder[] = "/tmp/certctl-bench-XXXXXX";
-static const char *build;
 static bool is_small; /* CERTCTL_BENCH_SMALL: to look at, not to print */
 static TALLOC_CTX *all;
 
@@ -40,99 +31,25 @@ static void check(int rc, const char *what, const struct certctl_error *err)
 		bench_die(what, err->what);
 }
 
-/* --- Programs and databases ------------------------------------------------------------------------------------------ */
+/* --- The database ---------------------------------------------------------------------------------------------------- */
 
-/* One control plane in a folder of its own. */
-static struct plane {
-	char state[64], ready[64], key[128];
-	char url[64], agents_url[64];
-	int pid, postmaster;
-	struct db_cluster *cluster;
-	struct db_pool *owner;
-} plane;
-
-static int spawn(const char *const *argv)
-{
-	int pid = fork();
-
-	if (pid == 0) {
-		int log = open("/dev/null", O_WRONLY);
-
-		/* A bench that dies leaves no server behind. */
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		dup2(log, 1);
-		if (!getenv("CERTCTL_BENCH_VERBOSE"))
-			dup2(log, 2);
-		setenv("CERTCTL_HTTP_KEY_RATE", "0", 1);
-		execv(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	return pid;
-}
-
-static void read_ready(void)
-{
-	char path[128];
-	json_t *about = json_load_file(plane.ready, 0, NULL);
-
-	snprintf(path, sizeof(path), "%s/admin.key", plane.state);
-	FILE *file = fopen(path, "r");
-
-	if (!about || !file || !fgets(plane.key, sizeof(plane.key), file))
-		bench_die("ready file", plane.ready);
-	fclose(file);
-	plane.key[strcspn(plane.key, "\r\n")] = '\0';
-	snprintf(plane.url, sizeof(plane.url), "%s",
-		json_string_value(json_object_get(about, "url")) + strlen("https://"));
-	snprintf(plane.agents_url, sizeof(plane.agents_url), "%s",
-		json_string_value(json_object_get(about, "agents_url")) + strlen("https://"));
-	json_decref(about);
-}
-
-static void start_server(void)
-{
-	char program[512];
-	const char *argv[] = { program, "dev", "--dir", plane.state, "--listen", "127.0.0.1:0", "--agents-listen",
-		"127.0.0.1:0", "--ready-file", plane.ready, NULL };
-
-	snprintf(program, sizeof(program), "%s/bin/certctld", build);
-	unlink(plane.ready);
-	plane.pid = spawn(argv);
-	while (access(plane.ready, R_OK) != 0) {
-		if (waitpid(plane.pid, NULL, WNOHANG) != 0)
-			bench_die("certctld", "did not start; CERTCTL_BENCH_VERBOSE=1 shows why");
-		usleep(2000);
-	}
-	read_ready();
-}
-
-/* The database stays: it is adopted, here and by the next server. */
-static void kill_server(void)
-{
-	kill(plane.pid, SIGKILL);
-	waitpid(plane.pid, NULL, 0);
-}
+static struct plane plane;
+static struct db_pool *owner; /* of its tables: the bench makes what there is to do, and vacuums */
 
 static void open_database(void)
 {
-	char *directory = talloc_asprintf(all, "%s/postgres", plane.state);
-	struct db_cluster_options options = { .directory = directory };
-	struct db_pool_options owner = { .program = "bench", .size = 2, .statement_ms = INT64_C(600000) };
+	struct db_pool_options options = { .program = "bench", .size = 2, .statement_ms = INT64_C(600000) };
 	struct certctl_error err = { 0 };
 
-	check(db_cluster_start(all, &options, &plane.cluster, &err), "cluster", &err);
-	plane.postmaster = db_cluster_pid(plane.cluster);
-	owner.conninfo = db_cluster_owner_conninfo(plane.cluster);
-	check(db_pool_new(all, &owner, &plane.owner, &err), "pool", &err);
+	talloc_free(plane_database(&plane, 1));
+	options.conninfo = db_cluster_owner_conninfo(plane.cluster);
+	check(db_pool_new(all, &options, &owner, &err), "pool", &err);
 }
 
-static void close_database(void)
+static void end_plane(void)
 {
-	struct certctl_error err = { 0 };
-
-	talloc_free(plane.owner);
-	check(db_cluster_stop(plane.cluster, &err), "stop", &err);
-	talloc_free(plane.cluster);
+	TALLOC_FREE(owner);
+	plane_end(&plane);
 }
 
 /* Statements that were run: a connection knows them by their address. */
@@ -162,18 +79,12 @@ static int64_t sql(const char *text)
 	struct db_result *rows = NULL;
 	TALLOC_CTX *mem = talloc_new(NULL);
 
-	check(db_once(plane.owner, mem, statement(text), DB_NO_VALUES, &rows, &err), text, &err);
+	check(db_once(owner, mem, statement(text), DB_NO_VALUES, &rows, &err), text, &err);
 	int64_t value =
 		rows && db_rows(rows) > 0 && db_value_at(rows, 0, 0) ? strtoll(db_value_at(rows, 0, 0), NULL, 10) : 0;
 
 	talloc_free(mem);
 	return value;
-}
-
-static void new_plane(const char *name)
-{
-	snprintf(plane.state, sizeof(plane.state), "%s/%s", folder, name);
-	snprintf(plane.ready, sizeof(plane.ready), "%s/%s.json", folder, name);
 }
 
 /* --- The scan -------------------------------------------------------------------------------------------------------- */
@@ -184,7 +95,7 @@ static int64_t scan(void)
 	struct db_result *rows = NULL;
 	TALLOC_CTX *mem = talloc_new(NULL);
 
-	check(db_once(plane.owner, mem, &query_renewal_scan, DB_NO_VALUES, &rows, &err), "scan", &err);
+	check(db_once(owner, mem, &query_renewal_scan, DB_NO_VALUES, &rows, &err), "scan", &err);
 	int64_t done = db_get_integer(rows, 0, "done");
 
 	talloc_free(mem);
@@ -193,14 +104,9 @@ static int64_t scan(void)
 
 static void measure_scan(void)
 {
-	const char *argv[] = { "tests/bench/seed", "--dir", plane.state, "--count", COUNT, NULL };
 	double none_ms[20], due_s[REPEATS];
-	int status = 0;
 
-	fprintf(stderr, "bench: a database of " COUNT " certificates is made, or copied\n");
-	waitpid(spawn(argv), &status, 0);
-	if (status != 0)
-		bench_die("tests/bench/seed", "failed");
+	plane_seed(&plane, COUNT);
 	open_database();
 	sql("UPDATE placements SET renew_at = clock.now() + interval '1 day' WHERE renew_at <= clock.now() + interval '1 hour'");
 	sql("VACUUM (ANALYZE) placements");
@@ -229,7 +135,7 @@ static void measure_scan(void)
 	}
 	bench_value("jobs.scan_due", "jobs for 100,000 that are due among 1,000,000, with their audit events", "s",
 		due_s, REPEATS);
-	close_database();
+	end_plane();
 }
 
 /* --- From a request to its certificate ------------------------------------------------------------------------------- */
@@ -278,7 +184,7 @@ static void enrol(struct agent *agent, unsigned number)
 	struct certctl_error err = { 0 };
 	struct certctl_secret secret = { 0 };
 	char headers[256];
-	struct https *operators = https_open(plane.url), *anonymous = https_open(plane.agents_url);
+	struct https *operators = https_open(plane.address), *anonymous = https_open(plane.agents_address);
 
 	snprintf(agent->id, sizeof(agent->id), "agent-bench-%u", number);
 	snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", plane.key);
@@ -308,7 +214,7 @@ static void fetch(struct agent *agent)
 
 	/* Not before: a connection that nobody uses is closed. */
 	if (!agent->https)
-		agent->https = https_open_as(plane.agents_url, agent->certificate, agent->key_pem);
+		agent->https = https_open_as(plane.agents_address, agent->certificate, agent->key_pem);
 	json_decref(agent->jobs);
 	snprintf(path, sizeof(path), "/api/v1/agents/%s/work?wait=20", agent->id);
 	json_t *work = ask(agent->https, "GET", path, "", NULL, 200);
@@ -416,7 +322,7 @@ static void prepare_renewals(size_t round)
 	sql(talloc_asprintf(all,
 		"UPDATE managed_certificates SET names = '[{\"type\":\"dns\",\"value\":\"renewal.example.com\"}]' WHERE id LIKE '%s%%'",
 		prefix));
-	kill_server();
+	plane_stop(&plane, SIGKILL);
 	const char *pem = new_request(agents[0].key, "renewal.example.com");
 	struct certctl_csr *request = NULL;
 	struct certctl_error err = { 0 };
@@ -436,7 +342,7 @@ static void measure_renewals(void)
 		int64_t left, first;
 
 		prepare_renewals(i);
-		start_server();
+		plane_start(&plane);
 		/* From the first tenth on, so that a start is not counted. */
 		while ((first = sql("SELECT count(*) FROM jobs WHERE step = 'issue'")) > RENEWALS * 9 / 10)
 			usleep(2000);
@@ -457,29 +363,17 @@ static void measure_renewals(void)
 
 int main(void)
 {
-	struct certctl_error err = { 0 };
-
-	build = getenv("CERTCTL_BUILD") ? getenv("CERTCTL_BUILD") : ".build/release";
 	all = talloc_new(NULL);
 	certctl_log_setup(&(struct certctl_log_options){ .level = CERTCTL_LOG_ERROR, .fd = 2 });
-	if (!mkdtemp(folder) || chmod(folder, 0711) < 0)
-		bench_die("folder", folder);
 	is_small = getenv("CERTCTL_BENCH_SMALL") != NULL;
-	if (!is_small) {
-		new_plane("scan");
+	if (!is_small)
 		measure_scan();
-	}
-	new_plane("issue");
-	start_server();
+	plane_seed(&plane, "1");
+	plane_start(&plane);
 	open_database();
 	measure_issue();
 	measure_renewals();
-	kill_server();
-	close_database();
-	CERTCTL_AUTO_CLOSE int fd = -1;
-
-	check(certctl_dir_open("/tmp", &fd, &err), "/tmp", &err);
-	check(certctl_tree_remove(fd, strrchr(folder, '/') + 1, &err), folder, &err);
+	end_plane();
 	talloc_free(all);
 	return 0;
 }

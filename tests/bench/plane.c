@@ -97,8 +97,11 @@ double plane_start(struct plane *plane)
 
 void plane_stop(struct plane *plane, int signal)
 {
-	kill(plane->pid, signal);
-	waitpid(plane->pid, NULL, 0);
+	if (plane->pid > 0) {
+		kill(plane->pid, signal);
+		waitpid(plane->pid, NULL, 0);
+	}
+	plane->pid = 0;
 }
 
 struct db_pool *plane_database(struct plane *plane, unsigned size)
